@@ -1,0 +1,123 @@
+r"""Paths: where in a JSON payload something stands, in one short string.
+
+| written | finds |
+|---|---|
+| `` (nothing) | the payload itself |
+| `delta.text` | a key in an object, and a key in that |
+| `choices[]` | each member of an array |
+| `[type=ping]` | an object whose `type` is `"ping"`; on an array, each such member |
+| `[type=a\|b]` | one of several values; `true` and `false` are written as in JSON |
+| `[type^=response.]` | an object whose `type` is text that starts so |
+| `[done]` | an object whose `done` is there, and neither null nor an empty string |
+| `[!thought]` | an object whose `thought` is missing, null or false |
+
+A path finds nothing where the payload has another shape. It never raises: payloads come from
+anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(!?)([^\]=^|]*)(?:(\^?=)([^\]]*))?\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path as it is written, with its steps. `path` makes one."""
+
+    written: str
+    steps: tuple[Callable[[object], Iterable[object]], ...] = field(compare=False)
+
+    def find(self, payload: object) -> list[object]:
+        """What stands at this path in *payload*, in reading order; nulls are not found."""
+        found = [payload]
+        for step in self.steps:
+            found = [inner for outer in found for inner in step(outer)]
+        return [value for value in found if value is not None]
+
+    def __repr__(self) -> str:
+        """As an expression that makes it."""
+        return f"path({self.written!r})"
+
+
+def path(written: str) -> Path:
+    """The path that is *written* so. Raises ValueError where it can't be read."""
+    steps: list[Callable[[object], Iterable[object]]] = []
+    at = 0
+    while at < len(written):
+        step = _STEP.match(written, at)
+        if step is None:
+            raise ValueError(f"no path: {written!r} can't be read from {written[at:]!r} on")
+        key, negated, test, relation, values = step.groups()
+        if key is not None:
+            steps.append(_key(key))
+        elif not test:
+            steps.append(_each)
+        else:
+            steps.append(_where(_test(test, negated, relation, values)))
+        at = step.end()
+    return Path(written, tuple(steps))
+
+
+def paths(*written: str) -> tuple[Path, ...]:
+    """Several paths."""
+    return tuple(path(each) for each in written)
+
+
+def texts(where: Iterable[Path], payload: object) -> str:
+    """The text at the first of the paths *where* that leads to any: its strings, joined; else ''.
+
+    The first one wins since servers repeat themselves: Together sends each token as
+    ``choices[].delta.content`` and once more as ``choices[].text``.
+    """
+    for each in where:
+        text = "".join([found for found in each.find(payload) if isinstance(found, str)])
+        if text:
+            return text
+    return ""
+
+
+def _key(key: str) -> Callable[[object], Iterable[object]]:
+    def step(value: object) -> Iterable[object]:
+        return (value[key],) if isinstance(value, dict) and key in value else ()
+
+    return step
+
+
+def _each(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _where(passes: Callable[[dict[str, object]], bool]) -> Callable[[object], Iterable[object]]:
+    def step(value: object) -> Iterator[object]:
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, dict) and passes(each):
+                yield each
+
+    return step
+
+
+def _test(
+    key: str, negated: str, relation: str | None, values: str | None
+) -> Callable[[dict[str, object]], bool]:
+    if negated:
+        return lambda value: value.get(key) in (None, False)
+    if relation is None or values is None:
+        return lambda value: value.get(key) not in (None, "")
+    wanted = tuple(values.split("|"))
+    if relation == "^=":
+        return lambda value: _as_written(value.get(key)).startswith(wanted)
+    return lambda value: _as_written(value.get(key)) in wanted
+
+
+def _as_written(value: object) -> str:
+    """A string as it is, true and false as JSON writes them; '' for everything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else ""
