@@ -55,7 +55,7 @@ def normalise(content_encoding: str | None) -> str | None:
 
 
 def named_in(headers: Iterable[tuple[str, str]]) -> str | None:
-    """Give the one coding that a response's *headers* name and that can be decoded here, or None."""
+    """Give the one coding that *headers* name and that can be decoded here, or None."""
     named = [value for name, value in headers if name.lower() == "content-encoding"]
     try:
         coding = normalise(",".join(named))
@@ -65,7 +65,7 @@ def named_in(headers: Iterable[tuple[str, str]]) -> str | None:
 
 
 def without_coding(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Give *headers* as they are for the decoded body: no ``content-encoding``, no ``content-length``."""
+    """Give *headers* for the decoded body: no ``content-encoding``, no ``content-length``."""
     gone = ("content-encoding", "content-length")
     return [(name, value) for name, value in headers if name.lower() not in gone]
 

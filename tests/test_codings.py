@@ -26,7 +26,9 @@ from streamtape.codings import (
     available,
     decode_body,
     decode_chunks,
+    named_in,
     normalise,
+    without_coding,
 )
 
 if TYPE_CHECKING:
@@ -118,6 +120,28 @@ def test_a_header_names_a_coding(header: str | None, coding: str | None) -> None
 def test_other_headers_name_none_that_can_be_decoded(header: str) -> None:
     with pytest.raises(UnsupportedCodingError, match="gzip, deflate, br, zstd"):
         normalise(header)
+
+
+@pytest.mark.parametrize(
+    ("values", "coding"),
+    [
+        ([], None),
+        (["gzip"], "gzip"),
+        (["identity", "X-GZIP"], "gzip"),
+        (["gzip", "br"], None),
+        (["compress"], None),
+    ],
+)
+def test_the_headers_of_a_response_name_a_coding(values: list[str], coding: str | None) -> None:
+    headers = [("content-type", "gzip"), *(("Content-Encoding", value) for value in values)]
+
+    assert named_in(headers) == coding
+
+
+def test_the_headers_of_a_decoded_body() -> None:
+    headers = [("Content-Length", "3"), ("x-a", "b"), ("content-encoding", "gzip"), ("X-A", "c")]
+
+    assert without_coding(headers) == [("x-a", "b"), ("X-A", "c")]
 
 
 def test_a_name_that_was_not_normalised_is_refused() -> None:
@@ -339,6 +363,7 @@ class TestLibraries:
             monkeypatch.setitem(sys.modules, module, None)
 
         assert not available(coding)
+        assert named_in([("content-encoding", coding)]) is None
         for use in (Encoder, Decoder, lambda name: decode_chunks(name, [])):
             with pytest.raises(MissingCodingError) as caught:
                 use(coding)
