@@ -1,0 +1,1 @@
+"""Tapes on disk: vcrpy cassettes with a timeline."""
