@@ -1,0 +1,251 @@
+"""The doors to cassettes: open one around code, load one, save one."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vcr import VCR
+from vcr.cassette import CassetteContextDecorator
+from vcr.patch import CassettePatcherBuilder
+from vcr.persisters.filesystem import FilesystemPersister
+from vcr.util import partition_dict
+
+from streamtape.cassette.filters import Secrets
+from streamtape.cassette.interaction import interaction_of, tape_of, without_secrets
+from streamtape.cassette.serializer import dump
+from streamtape.cassette.storage import CassetteFile, StreamSerializer, item, read, write_whole
+from streamtape.cassette.stream_cassette import NoMatchError, StreamCassette
+from streamtape.clients import httpx as httpx_clients
+from streamtape.clients import routing
+
+if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+
+    from streamtape.delivery import Delivery
+    from streamtape.tape import Tape
+
+PATCHED_HERE = ("httpx", "httpx2")
+"""Clients that streamtape's own tee serves; vcrpy's patches for them stay off."""
+
+PATCHERS = (httpx_clients.patches,)
+
+_VCR_OPTIONS = frozenset(inspect.signature(VCR.__init__).parameters) - {"self"} | {
+    "additional_matchers",
+    "allow_playback_repeats",
+    "persister",
+}
+
+
+def use_cassette(
+    path: str | os.PathLike[str],
+    *,
+    record_mode: str = "none",
+    delivery: Delivery | None = None,
+    secrets: Secrets | None = None,
+    **vcr_options: Any,
+) -> CassetteContext:
+    """Play the cassette *path* to every client inside the block, or record into it.
+
+    A context manager and a decorator; it yields a vcrpy Cassette that also has ``tapes``,
+    ``played`` and ``timing``.
+
+    *record_mode*: vcrpy's ``"none"`` (default: the network is closed), ``"once"``,
+    ``"new_episodes"`` and ``"all"``, and ``"rewrite"``, which replaces the file, but only when the
+    block ends well. *delivery*: how tapes are handed over; by default as recorded, without waiting.
+    *secrets*: what is filtered on writing, beside what always is. *vcr_options*: vcrpy's options;
+    ``serializer``, ``match_on`` and ``additional_matchers`` also take objects that are not
+    registered by name.
+
+    Inside the block a request that nothing answers raises `NoMatchError`; where client code
+    swallowed that, the block raises it when it ends. Where the block fails, the cassette stays as
+    it was, and what was recorded stays in ``NAME.yaml.part``.
+
+    Raises `CassetteError` for a file that is not a whole cassette, TypeError for an unknown option.
+    """
+    unknown = sorted(set(vcr_options) - _VCR_OPTIONS)
+    if unknown:
+        raise TypeError(
+            f"unknown option {', '.join(unknown)}: use_cassette takes record_mode, delivery,"
+            f" secrets and vcrpy's {', '.join(sorted(_VCR_OPTIONS))}"
+        )
+    rewrite = record_mode == "rewrite"
+    if rewrite:
+        record_mode = "all"
+        vcr_options = {**vcr_options, "drop_unused_requests": True}
+    library = _StreamVCR(delivery, secrets, fresh=rewrite)
+    options = library.registered(vcr_options)
+    options["skip_patchers"] = {*options.get("skip_patchers", ()), *PATCHED_HERE}
+    options.setdefault("record_on_exception", False)
+    context: CassetteContext = library.use_cassette(
+        os.fspath(path), record_mode=record_mode, **options
+    )
+    return context
+
+
+def load(path: str | os.PathLike[str]) -> list[Tape]:
+    """The tapes of a cassette, streamtape's or vcrpy's, one for each interaction.
+
+    Raises FileNotFoundError, and `CassetteError` for a file that is not a whole cassette.
+    """
+    return [tape_of(request, response) for request, response in read(path).interactions]
+
+
+def save(
+    path: str | os.PathLike[str], tapes: Iterable[Tape], *, secrets: Secrets | None = None
+) -> None:
+    """Write *tapes* as a cassette, in one piece. *secrets*: as in `use_cassette`."""
+    secrets = secrets or Secrets()
+    filtered = [without_secrets(interaction_of(tape), secrets) for tape in tapes]
+    write_whole(path, dump(item(*pair) for pair in filtered))
+
+
+class _StreamVCR(VCR):  # type: ignore[misc]  # vcrpy is untyped
+    """vcrpy's VCR, whose cassettes are `StreamCassette`."""
+
+    def __init__(self, delivery: Delivery | None, secrets: Secrets | None, *, fresh: bool) -> None:
+        super().__init__()
+        self._extras = {"delivery": delivery, "secrets": secrets, "fresh": fresh}
+
+    def registered(self, options: dict[str, Any]) -> dict[str, Any]:
+        """*options* with names for the serializers and matchers that were given as objects."""
+        options = dict(options)
+        serializer = options.get("serializer", "yaml")
+        if not isinstance(serializer, str):
+            self.register_serializer("given", serializer)
+            options["serializer"] = "given"
+        for key in ("match_on", "additional_matchers"):
+            if key in options:
+                options[key] = tuple(self._matcher_name(matcher) for matcher in options[key])
+        return options
+
+    def _matcher_name(self, matcher: str | Callable[..., Any]) -> str:
+        if isinstance(matcher, str):
+            return matcher
+        name = getattr(matcher, "__name__", repr(matcher))
+        self.register_matcher(name, matcher)
+        return name
+
+    def get_merged_config(self, **options: Any) -> dict[str, Any]:
+        config = super().get_merged_config(**options)
+        config["serializer"] = StreamSerializer(config["serializer"])
+        if config["persister"] is FilesystemPersister:
+            config["persister"] = CassetteFile
+        return {**config, **self._extras}
+
+    def _use_cassette(self, **options: Any) -> CassetteContext:
+        return CassetteContext(StreamCassette, lambda: self.get_merged_config(**options))
+
+
+class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is untyped
+    """The block, or the decorated function, in which a cassette is open."""
+
+    def __init__(
+        self, cls: type[StreamCassette], args_getter: Callable[[], dict[str, Any]]
+    ) -> None:
+        super().__init__(cls, args_getter)
+        self.part: str | None = None
+        """After the block: the file that holds what was recorded, where the block failed."""
+        self._exit: ExitStack | None = None
+        self._failed = False
+        self._cassette: StreamCassette | None = None
+        self._record_on_exception = False
+        self._function: CodeType | None = None
+
+    def __enter__(self) -> StreamCassette:
+        if self._exit is not None:
+            raise RuntimeError(
+                f"the cassette {self._cassette and self._cassette.path} is open already: make"
+                " another use_cassette() for a block inside the block"
+            )
+        own, options = partition_dict(
+            lambda key, _: key in self._non_cassette_arguments, self._args_getter()
+        )
+        if own.get("path_transformer"):
+            options["path"] = own["path_transformer"](options["path"])
+        self._record_on_exception = own["record_on_exception"]
+        cassette: StreamCassette = self.cls.load(**options)
+        self._cassette = cassette
+        with ExitStack() as stack:
+            stack.enter_context(_vcr_patches(cassette))
+            stack.enter_context(routing.opened(cassette, PATCHERS))
+            self._exit = stack.pop_all()
+        return cassette
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._exit is not None
+        assert self._cassette is not None
+        stack, self._exit = self._exit, None
+        cassette = self._cassette
+        stack.close()
+        cassette.close()
+        unheard = None if exc else next(filter(self._swallowed, cassette.failures), None)
+        failed = self._failed or exc is not None or unheard is not None
+        if not failed or self._record_on_exception:
+            cassette.save()
+        else:
+            self.part = cassette.abandon()
+        if self.part is not None and (reason := exc or unheard) is not None:
+            reason.add_note(
+                f"streamtape: {cassette.path} stays as it was, since the block that recorded it"
+                f" failed. What was recorded is in {self.part}, a cassette itself:"
+                " `streamtape show` it"
+            )
+        if unheard is not None:
+            raise unheard.with_traceback(None)
+
+    def keep_file(self) -> None:
+        """End the block as failed, although no exception comes through: a fixture sees none."""
+        self._failed = True
+
+    def _execute_function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        self._function = getattr(function, "__code__", None)
+        return super()._execute_function(function, args, kwargs)
+
+    def _swallowed(self, failure: Exception) -> bool:
+        """Whether the block never saw *failure*: the frame that caught it is gone by now."""
+        if failure.__traceback__ is None:
+            return True
+        caught_in = failure.__traceback__.tb_frame
+        if caught_in.f_code is self._function:
+            return False
+        frame = inspect.currentframe()
+        while frame is not None and frame is not caught_in:
+            frame = frame.f_back
+        return frame is None
+
+
+_vcr_stack: list[tuple[StreamCassette, ExitStack]] = []
+_vcr_closed: set[StreamCassette] = set()
+
+
+@contextmanager
+def _vcr_patches(cassette: StreamCassette) -> Iterator[None]:
+    """vcrpy's patches for the clients it serves.
+
+    They save what they find and put it back, so they must come off in the reverse order. Cassettes
+    that overlap (two tasks) may close in any order: one that lies under another waits for it.
+    """
+    with ExitStack() as stack:
+        for patcher in CassettePatcherBuilder(cassette).build():
+            stack.enter_context(patcher)
+        _vcr_stack.append((cassette, stack.pop_all()))
+    try:
+        yield
+    finally:
+        _vcr_closed.add(cassette)
+        while _vcr_stack and _vcr_stack[-1][0] in _vcr_closed:
+            top, patches = _vcr_stack.pop()
+            _vcr_closed.discard(top)
+            patches.close()
+
+
+__all__ = ["CassetteContext", "NoMatchError", "load", "save", "use_cassette"]
