@@ -1,0 +1,428 @@
+"""The plugin, seen by whole pytest sessions in processes of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import streamtape
+from streamtape import Request, Tape
+from tests.server import Response, Server, apart, json_response, serve
+
+PIECES = [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
+STREAM = Response(*apart(PIECES))
+
+READ = """
+import httpx2, pytest
+
+def read(url):
+    with httpx2.stream("GET", url) as response:
+        return b"".join(response.iter_raw())
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Suite:
+    return Suite(pytester)
+
+
+class Suite:
+    """A test suite in a folder of its own, run by a new pytest."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.folder = pytester.path
+        # pytest-asyncio warns where its users leave this open.
+        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+    def write(self, server: Server | str, body: str, name: str = "test_it.py") -> None:
+        url = server if isinstance(server, str) else server.url
+        (self.folder / name).write_text(f"{READ}\nURL = {url!r}\n{body}")
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+    def cassettes(self) -> list[str]:
+        found = self.folder.rglob("cassettes/**/*")
+        return sorted(str(path.relative_to(self.folder)) for path in found if path.is_file())
+
+    def cassette(self, name: str = "cassettes/test_it/test_stream.yaml", *tapes: Tape) -> Path:
+        path = self.folder / name
+        streamtape.save(path, tapes or [Tape.of(b"".join(PIECES))])
+        return path
+
+
+ONE = """
+@pytest.mark.streamtape
+def test_stream():
+    assert read(URL) == b"data: one\\n\\ndata: two\\n\\ndata: [DONE]\\n\\n"
+"""
+
+
+def test_a_marked_test_records_then_plays_offline(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(server, ONE)
+        suite.run("--streamtape-record=once").assert_outcomes(passed=1)
+    assert suite.cassettes() == ["cassettes/test_it/test_stream.yaml"]
+    suite.run().assert_outcomes(passed=1)
+    (tape,) = streamtape.load(suite.folder / "cassettes/test_it/test_stream.yaml")
+    assert [piece.data for piece in tape.chunks] == PIECES
+
+
+def test_the_default_mode_is_none_and_the_failure_says_what_to_do(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(server, ONE)
+        result = suite.run()
+        assert server.requests == []
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*streamtape: Can't play back this request*", "*--streamtape-record*"]
+    )
+    assert suite.cassettes() == []
+
+
+def test_the_fixture_opens_the_cassette_without_the_marker(suite: Suite) -> None:
+    suite.cassette()
+    suite.write(
+        "http://x.test/",
+        """
+def test_stream(stream_cassette):
+    read(URL)
+    assert len(stream_cassette.tapes) == len(stream_cassette.played) == 1
+    assert stream_cassette.timing.events == 3
+""",
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_where_cassettes_lie(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            """
+import unittest
+
+@pytest.mark.streamtape
+def test_plain(): read(URL)
+
+class TestMarkedMethod:
+    @pytest.mark.streamtape
+    def test_a(self): read(URL)
+
+@pytest.mark.streamtape
+class TestMarked:
+    def test_a(self): read(URL)
+
+@pytest.mark.streamtape
+class TestCase(unittest.TestCase):
+    def test_a(self): read(URL)
+
+@pytest.mark.streamtape
+@pytest.mark.parametrize("x", ["a/b:c*"])
+def test_parametrised(x): read(URL)
+
+@pytest.mark.streamtape("named.yaml")
+def test_elsewhere(): read(URL)
+
+@pytest.mark.streamtape
+@pytest.mark.asyncio
+async def test_asyncio():
+    async with httpx2.AsyncClient() as client: await client.get(URL)
+
+@pytest.mark.streamtape
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_anyio(anyio_backend):
+    async with httpx2.AsyncClient() as client: await client.get(URL)
+""",
+        )
+        suite.write(
+            server, "pytestmark = pytest.mark.streamtape\ndef test_a(): read(URL)", "test_module.py"
+        )
+        suite.run("--streamtape-record=once").assert_outcomes(passed=10)
+    assert suite.cassettes() == [
+        "cassettes/test_it/TestCase.test_a.yaml",
+        "cassettes/test_it/TestMarked.test_a.yaml",
+        "cassettes/test_it/TestMarkedMethod.test_a.yaml",
+        "cassettes/test_it/named.yaml",
+        "cassettes/test_it/test_anyio[asyncio].yaml",
+        "cassettes/test_it/test_anyio[trio].yaml",
+        "cassettes/test_it/test_asyncio.yaml",
+        "cassettes/test_it/test_parametrised[a-b-c-].yaml",
+        "cassettes/test_it/test_plain.yaml",
+        "cassettes/test_module/test_a.yaml",
+    ]
+    suite.run().assert_outcomes(passed=10)
+
+
+def test_a_name_as_long_as_pytest_makes_them(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            '@pytest.mark.streamtape\n@pytest.mark.parametrize("x", ["x"], ids=["n" * 400])\n'
+            "def test_a(x): read(URL)",
+        )
+        suite.run("--streamtape-record=once").assert_outcomes(passed=1)
+    (name,) = suite.cassettes()
+    assert len(Path(name).name) == 255
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_paths_are_those_of_pytest_recording(suite: Suite) -> None:
+    """The oracle is pytest-recording itself, on the same tests."""
+    both = """
+@pytest.mark.MARK
+@pytest.mark.parametrize("x", [1, 2, 3], ids=["a/b", "c" * 400, "é"])
+class TestIt:
+    def test_a(self, x): read(URL)
+"""
+    with serve(STREAM) as server:
+        suite.write(server, both.replace("MARK", "vcr"))
+        suite.run("--record-mode=once").assert_outcomes(passed=3)
+        recorded = suite.cassettes()
+        for name in recorded:
+            (suite.folder / name).unlink()
+        suite.write(server, both.replace("MARK", "streamtape"))
+        suite.run("--streamtape-record=once").assert_outcomes(passed=3)
+    assert suite.cassettes() == recorded
+
+
+def test_a_request_that_an_sdk_swallowed_fails_the_test_by_name(suite: Suite) -> None:
+    suite.cassette(
+        "cassettes/test_it/test_stream.yaml",
+        Tape.of(b"data: x\n\n", request=Request("GET", "http://x.test/other")),
+    )
+    suite.write(
+        "http://x.test/this",
+        """
+@pytest.mark.streamtape
+def test_stream():
+    for attempt in range(3):
+        try:
+            read(URL)
+        except Exception:
+            pass
+""",
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_stream*",
+            "*GET http://x.test/this*",
+            "*Closest recorded requests:*",
+            "*GET http://x.test/other*",
+        ]
+    )
+    # Three attempts at the same thing are told once.
+    assert result.stdout.str().count("Can't play back this request") == 1
+
+
+def test_a_test_that_fails_while_recording_leaves_the_old_cassette(suite: Suite) -> None:
+    path = suite.cassette()
+    before = path.read_bytes()
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            "@pytest.mark.streamtape\ndef test_stream():\n    read(URL)\n    assert False",
+        )
+        result = suite.run("--streamtape-record=rewrite")
+    result.assert_outcomes(failed=1)
+    assert path.read_bytes() == before
+    result.stdout.fnmatch_lines(["*= streamtape =*", "*test_it.py::test_stream*", f"*{path}.part*"])
+    assert len(streamtape.load(f"{path}.part")) == 1
+
+
+def test_a_test_that_passes_replaces_it(suite: Suite) -> None:
+    path = suite.cassette("cassettes/test_it/test_stream.yaml", Tape.of(b"data: old\n\n"))
+    with serve(STREAM) as server:
+        suite.write(server, ONE)
+        suite.run("--streamtape-record=rewrite").assert_outcomes(passed=1)
+    (tape,) = streamtape.load(path)
+    assert tape.body == b"".join(PIECES)
+    assert suite.cassettes() == ["cassettes/test_it/test_stream.yaml"]
+
+
+def test_the_part_files_of_xdists_workers_are_named_too(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            "@pytest.mark.streamtape\n@pytest.mark.parametrize('n', range(4))\n"
+            "def test_stream(n):\n    read(URL)\n    assert n % 2",
+        )
+        result = suite.run("--streamtape-record=once", "-n2")
+        result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines_random(
+        ["*test_stream[[]0].yaml.part", "*test_stream[[]2].yaml.part"]
+    )
+    assert [name for name in suite.cassettes() if name.endswith(".yaml")] == [
+        "cassettes/test_it/test_stream[1].yaml",
+        "cassettes/test_it/test_stream[3].yaml",
+    ]
+
+
+def test_a_skipped_test_and_an_expected_failure(suite: Suite) -> None:
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            """
+@pytest.mark.streamtape
+def test_skipped():
+    read(URL)
+    pytest.skip("enough")
+
+@pytest.mark.streamtape
+@pytest.mark.xfail
+def test_expected():
+    read(URL)
+    assert False
+""",
+        )
+        suite.run("--streamtape-record=once").assert_outcomes(skipped=1, xfailed=1)
+    assert suite.cassettes() == [
+        "cassettes/test_it/test_expected.yaml.part",
+        "cassettes/test_it/test_skipped.yaml",
+    ]
+
+
+class TestConfiguration:
+    def test_the_option_comes_before_the_marker_that_before_the_fixture_that_before_the_ini(
+        self, suite: Suite
+    ) -> None:
+        suite.write(
+            "http://127.0.0.1:9",
+            """
+@pytest.fixture
+def streamtape_config(): return CONFIG
+
+@pytest.mark.streamtape(**MARKER)
+def test_mode(stream_cassette):
+    print("mode", stream_cassette.record_mode.value)
+""",
+        )
+        test = suite.folder / "test_it.py"
+        body = test.read_text()
+        ini = suite.folder / "tox.ini"
+        for config, marker, in_ini, options, expected in [
+            ({}, {}, None, [], "none"),
+            ({}, {}, "once", [], "once"),
+            ({"record_mode": "all"}, {}, "once", [], "all"),
+            ({"record_mode": "all"}, {"record_mode": "new_episodes"}, "once", [], "new_episodes"),
+            (
+                {"record_mode": "all"},
+                {"record_mode": "all"},
+                "once",
+                ["--streamtape-record=none"],
+                "none",
+            ),
+        ]:
+            ini.write_text(f"[pytest]\n{f'streamtape_record = {in_ini}' if in_ini else ''}\n")
+            test.write_text(f"CONFIG = {config!r}\nMARKER = {marker!r}\n{body}")
+            result = suite.run("-s", *options)
+            result.assert_outcomes(passed=1)
+            result.stdout.fnmatch_lines([f"*mode {expected}*"])
+
+    def test_a_cassette_opened_in_code_keeps_its_explicit_mode(self, suite: Suite) -> None:
+        suite.write(
+            "http://x.test",
+            """
+import streamtape
+def test_mode(tmp_path):
+    with streamtape.use_cassette(tmp_path / "a.yaml", record_mode="none") as cassette:
+        assert cassette.record_mode == "none"
+""",
+        )
+        suite.run("--streamtape-record=all").assert_outcomes(passed=1)
+
+    def test_an_ini_mode_that_is_none_stops_pytest(self, suite: Suite) -> None:
+        (suite.folder / "tox.ini").write_text("[pytest]\nstreamtape_record = sometimes\n")
+        result = suite.run()
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*streamtape_record = 'sometimes'*none, once, new_episodes*"])
+
+    def test_the_fixture_and_the_marker_take_use_cassettes_options(self, suite: Suite) -> None:
+        suite.write(
+            "http://x.test/one",
+            """
+import streamtape
+
+@pytest.fixture
+def streamtape_config(tmp_path):
+    folder = tmp_path / "elsewhere"
+    tape = streamtape.Tape.of(b"data: x\\n\\n", request=streamtape.Request("GET", "http://x.test/"))
+    streamtape.save(folder / "test_stream.yaml", [tape])
+    return {"cassette_dir": folder, "match_on": ["host"]}
+
+@pytest.mark.streamtape(fuzz=False, delivery=streamtape.Delivery(cuts="bytes"))
+def test_stream(stream_cassette):
+    read(URL)
+    assert len(stream_cassette.played[0].chunks) == 9
+""",
+        )
+        suite.run().assert_outcomes(passed=1)
+
+    def test_an_unknown_option_of_the_marker_is_an_error(self, suite: Suite) -> None:
+        suite.write("http://x.test", "@pytest.mark.streamtape(mach_on=())\ndef test_a(): pass")
+        result = suite.run()
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*TypeError: unknown option mach_on*"])
+
+    def test_names_of_secrets_from_the_ini_file_add_to_the_default_ones(self, suite: Suite) -> None:
+        (suite.folder / "tox.ini").write_text(
+            "[pytest]\nstreamtape_secret_headers =\n    x-tenant\nstreamtape_secret_query = user\n"
+        )
+        with serve(STREAM) as server:
+            suite.write(
+                server,
+                """
+@pytest.mark.streamtape
+def test_stream():
+    headers = {"x-tenant": "acme-corp", "authorization": "Bearer hunter2"}
+    httpx2.get(URL + "/?user=jane&page=1", headers=headers)
+""",
+            )
+            suite.run("--streamtape-record=once").assert_outcomes(passed=1)
+        text = (suite.folder / suite.cassettes()[0]).read_text()
+        assert not [word for word in ("acme", "hunter2", "jane") if word in text]
+        assert "page=1" in text
+        suite.run().assert_outcomes(passed=1)
+
+    def test_the_marker_is_registered_and_the_options_are_explained(self, suite: Suite) -> None:
+        result = suite.run("--markers", "--strict-markers")
+        result.stdout.fnmatch_lines(["*@pytest.mark.streamtape(name=None*"])
+        suite.run("--help").stdout.fnmatch_lines(
+            ["*streamtape: recorded event streams*", "*--streamtape-record=MODE*"]
+        )
+
+
+def test_beside_pytest_recording_both_work(suite: Suite) -> None:
+    with serve({"/stream": STREAM, "/json": json_response({"a": 1})}) as server:
+        suite.write(
+            server,
+            """
+@pytest.mark.streamtape
+def test_stream():
+    assert read(URL + "/stream").startswith(b"data: one")
+
+@pytest.mark.vcr
+def test_vcr():
+    assert httpx2.get(URL + "/json").json() == {"a": 1}
+""",
+        )
+        suite.run("--streamtape-record=once", "--record-mode=once").assert_outcomes(passed=2)
+        requests = len(server.requests)
+        suite.run("--block-network").assert_outcomes(passed=2)
+        assert len(server.requests) == requests == 2
+
+
+def test_a_hypothesis_test_is_not_warned_of_a_fixture_it_did_not_ask_for(suite: Suite) -> None:
+    suite.write(
+        "http://x.test",
+        """
+from hypothesis import given, strategies as st
+@given(st.integers())
+def test_numbers(n): pass
+""",
+    )
+    suite.run("-W", "error").assert_outcomes(passed=1)
