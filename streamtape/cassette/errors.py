@@ -24,6 +24,10 @@ class CassetteError(ValueError):
         self.line = line
 
 
+class UnfinishedWarning(UserWarning):
+    """A cassette holds a stream whose recorder died while it ran: there is no ending."""
+
+
 def _place(path: str | None, line: int | None) -> str:
     if path is None:
         return "" if line is None else f"line {line}: "

@@ -74,8 +74,10 @@ def _body(body: Any) -> bytes:
 
 def _entry(key: str, value: Any, indent: str) -> bytes:
     encoded = value.encode() if isinstance(value, str) else value
-    if not isinstance(encoded, bytes) or not encoded:
+    if not isinstance(encoded, bytes):
         return _fragment({key: value}, indent)
+    if not encoded:
+        return _fragment({key: ""}, indent)
     try:
         text = encoded.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +16,7 @@ from vcr.serializers import jsonserializer, yamlserializer
 from vcr.serializers.compat import convert_to_unicode
 
 from streamtape.cassette import loader
-from streamtape.cassette.errors import CassetteError
+from streamtape.cassette.errors import CassetteError, UnfinishedWarning
 from streamtape.cassette.serializer import HEADER, dump, dump_interaction
 from streamtape.cassette.timeline import Timeline
 
@@ -91,6 +92,15 @@ def _timed(parsed: loader.Parsed, path: str | None) -> list[tuple[VcrRequest, Re
     for (_, response), line in zip(parsed.interactions, parsed.timeline_lines, strict=True):
         if isinstance(response.get("timeline"), str):
             response["timeline"] = Timeline.parse(response["timeline"], path=path, line=line)
+            if not response["timeline"].finished:
+                warnings.warn(
+                    f"{path or 'a cassette'}:{line}: this timeline has no ending, so the recorder"
+                    " died while the stream ran. It plays as far as it goes and then breaks off:"
+                    " record it again, or write how it ended as the last line (such as"
+                    " `0.000 eof`)",
+                    UnfinishedWarning,
+                    stacklevel=2,
+                )
     return parsed.interactions
 
 

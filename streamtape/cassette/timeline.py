@@ -33,7 +33,7 @@ _ERROR = re.compile(r"error (\S+) (\".*\")")
 _WRITTEN = re.compile(
     r"(?P<head>\d+\.\d{3} head \w+(?: \w+)?\n)"
     r"(?:\d+\.\d{3} (?:\d+(?:\+\d+)?|\+\d+)(?: ~)?\n)*"
-    r"(?:\d+\.\d{3} (?:eof|closed)\n)?"
+    r"(?:\d+\.\d{3} (?:eof|closed)\n)"
 )
 
 
@@ -81,6 +81,11 @@ class Timeline:
     def ending(self) -> Ending:
         """How the stream ended."""
         return self._read()[1]
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is an ending. Cheap: a timeline that waits to be read has one."""
+        return self._ending is None or self._ending.kind != "unfinished"
 
     def _read(self) -> tuple[tuple[Arrival, ...], Ending]:
         if self._arrivals is None or self._ending is None:

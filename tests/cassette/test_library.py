@@ -21,6 +21,7 @@ import yaml
 
 import streamtape
 from streamtape import Chunk, Ending, Request, Tape
+from streamtape.cassette.errors import UnfinishedWarning
 from streamtape.cassette.timeline import Timeline
 from tests.server import Answers, Response, Server, apart, gate, hang, json_response, serve
 
@@ -609,3 +610,20 @@ def test_a_secret_in_the_text_of_an_error_is_not_written(tmp_path: Path) -> None
     streamtape.save(tmp_path / "a.yaml", [tape])
     assert "hunter2" not in (tmp_path / "a.yaml").read_text()
     assert streamtape.load(tmp_path / "a.yaml")[0].ending.text.endswith("today")
+
+
+def test_a_stream_whose_recorder_died_loads_with_a_warning_and_breaks_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    tape = Tape.of(b"".join(PIECES[:2]), gap_ms=1)
+    streamtape.save(path, [tape.with_chunks(tape.chunks, ending=Ending("unfinished", 2_000_000))])
+    with pytest.warns(UnfinishedWarning, match=r"a\.yaml:\d+: this timeline has no ending"):
+        (loaded,) = streamtape.load(path)
+    assert loaded.ending.kind == "unfinished"
+    with pytest.raises(AssertionError, match="the recorder died here"), streamtape.play(loaded):
+        with pytest.raises(httpx2.ReadError):
+            read("http://x.test/")
+
+
+def test_an_empty_request_body_is_empty_text(tmp_path: Path) -> None:
+    streamtape.save(tmp_path / "a.yaml", [Tape.of(b"", request=Request("GET", "http://x.test/"))])
+    assert "!!binary" not in (tmp_path / "a.yaml").read_text()
