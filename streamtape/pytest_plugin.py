@@ -29,8 +29,9 @@ MARKER = (
     " streamtape.use_cassette."
 )
 
-_failed = pytest.StashKey[bool]()
-_parts = pytest.StashKey[list[str]]()
+_passed = pytest.StashKey[bool]()
+_opened = pytest.StashKey["tuple[CassetteContext, StreamCassette]"]()
+_part = pytest.StashKey["str | None"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,29 +97,55 @@ def stream_cassette(
 
     Lies at ``cassettes/<module>/<Class.test>.yaml`` beside the test file.
     """
-    context = _context(request, streamtape_config)
-    with context as cassette:
-        try:
-            yield cassette
-        finally:
-            # The block must know how the test went: a fixture sees no exception of its test.
-            failed = request.node.stash.get(_failed, False)
-            unheard = list(cassette.failures)
-            cassette.failures.clear()
-            if failed or unheard:
-                context.keep_file()
-    if (part := context.part) is not None:
-        request.node.stash.setdefault(_parts, []).append(part)
-    if unheard:
+    if request.node.get_closest_marker("vcr") and request.config.pluginmanager.has_plugin(
+        "recording"
+    ):
         pytest.fail(
-            "\n\n".join(["streamtape: " + str(failure) for failure in _distinct(unheard)]),
+            "this test has two recorders, pytest-recording (the marker vcr) and streamtape, which"
+            " would write the same file. Drop the marker vcr: streamtape reads its cassettes",
             pytrace=False,
         )
+    context = _context(request, streamtape_config)
+    cassette = context.__enter__()
+    request.node.stash[_opened] = (context, cassette)
+    try:
+        yield cassette
+    finally:
+        # Written only after the tear-down: whether the test was right is known by then.
+        context.detach()
 
 
-def _distinct(failures: list[Exception]) -> list[Exception]:
-    """One of each text: an SDK's retries ask for the same thing again."""
-    return list({str(failure): failure for failure in failures}.values())
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Write the cassette of a test that passed, and fail one that missed something."""
+    passed = False
+    try:
+        yield
+        passed = item.stash.get(_passed, False)
+    finally:
+        opened = item.stash.get(_opened, None)
+        if opened is not None:
+            del item.stash[_opened]
+            context, cassette = opened
+            unheard = _unheard(cassette)
+            context.conclude(None, failed=not passed or bool(unheard))
+            item.stash[_part] = context.part
+            if unheard:
+                pytest.fail("\n\n".join(unheard), pytrace=False)
+
+
+def _unheard(cassette: StreamCassette) -> list[str]:
+    """What client code may have swallowed, each once: an SDK's retries ask for the same again."""
+    from streamtape.cassette.library import NoMatchError
+
+    failures, cassette.failures = cassette.failures, []
+    told = {id(failure.failed_request) for failure in failures if isinstance(failure, NoMatchError)}
+    failures += [
+        NoMatchError(cassette=cassette, failed_request=request)
+        for request in list(cassette.unanswered)
+        if id(request) not in told
+    ]
+    return list(dict.fromkeys(f"streamtape: {failure}" for failure in failures))
 
 
 def _context(request: pytest.FixtureRequest, config: dict[str, Any]) -> CassetteContext:
@@ -163,17 +190,20 @@ def default_name(test_class: type | None, test_name: str) -> str:
     return name + SUFFIX
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note how the test went, for the fixture's tear-down, and what that left, for the summary."""
     report = yield
-    if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
-        item.stash[_failed] = True
-    if call.when == "teardown" and (parts := item.stash.get(_parts, None)):
+    if call.when == "setup":  # also where a plugin runs the same test again
+        item.stash[_passed] = False
+        item.stash[_part] = None
+    elif call.when == "call":
+        item.stash[_passed] = report.passed
+    elif part := item.stash.get(_part, None):
         # An attribute of a report travels from pytest-xdist's workers to the controller.
-        vars(report)["streamtape_parts"] = parts
+        vars(report)["streamtape_part"] = part
     return report
 
 
@@ -184,7 +214,8 @@ class _PartFiles:
         self.found: list[tuple[str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.found += [(report.nodeid, part) for part in getattr(report, "streamtape_parts", ())]
+        if part := getattr(report, "streamtape_part", None):
+            self.found.append((report.nodeid, part))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.found:

@@ -53,13 +53,15 @@ class Ending:
 
     ``kind`` is ``"eof"`` (the server ended it properly), ``"closed"`` (the client left first),
     ``"error"`` (it broke: ``error`` is the class of failure, ``text`` its message) or
-    ``"unfinished"`` (the recorder died while the stream ran).
+    ``"unfinished"`` (the recorder died while the stream ran). ``late`` is as in `Chunk`: the end
+    lay waiting for a consumer that had been away.
     """
 
     kind: EndingKind
     at_ns: int
     error: ErrorKind | None = None
     text: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True)

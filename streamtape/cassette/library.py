@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vcr import VCR
@@ -150,7 +151,6 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         self.part: str | None = None
         """After the block: the file that holds what was recorded, where the block failed."""
         self._exit: ExitStack | None = None
-        self._failed = False
         self._cassette: StreamCassette | None = None
         self._record_on_exception = False
         self._function: CodeType | None = None
@@ -181,14 +181,26 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.detach()
+        self.conclude(exc)
+
+    def detach(self) -> None:
+        """Stop playing and recording. Nothing is written to the cassette before `conclude`."""
         assert self._exit is not None
         assert self._cassette is not None
         stack, self._exit = self._exit, None
-        cassette = self._cassette
         stack.close()
-        cassette.close()
+        self._cassette.close()
+
+    def conclude(self, exc: BaseException | None, *, failed: bool = False) -> None:
+        """Write the cassette; keep the old one where *exc* or *failed* say that the block failed.
+
+        Raises what client code swallowed, and what went wrong with recording.
+        """
+        assert self._cassette is not None
+        cassette = self._cassette
         unheard = None if exc else next(filter(self._swallowed, cassette.failures), None)
-        failed = self._failed or exc is not None or unheard is not None
+        failed = failed or exc is not None or unheard is not None
         if not failed or self._record_on_exception:
             cassette.save()
         else:
@@ -202,13 +214,20 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         if unheard is not None:
             raise unheard.with_traceback(None)
 
-    def keep_file(self) -> None:
-        """End the block as failed, although no exception comes through: a fixture sees none."""
-        self._failed = True
-
     def _execute_function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         self._function = getattr(function, "__code__", None)
+        if inspect.isasyncgenfunction(function):  # which vcrpy calls outside the block
+            return self._async_generator(function, args, kwargs)
         return super()._execute_function(function, args, kwargs)
+
+    async def _async_generator(
+        self, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> AsyncGenerator[Any]:
+        with self as cassette:
+            given = (cassette, *args) if cassette.inject else args
+            async with aclosing(function(*given, **kwargs)) as items:
+                async for item_ in items:
+                    yield item_
 
     def _swallowed(self, failure: Exception) -> bool:
         """Whether the block never saw *failure*: the frame that caught it is gone by now."""
@@ -223,6 +242,7 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         return frame is None
 
 
+_vcr_lock = threading.RLock()
 _vcr_stack: list[tuple[StreamCassette, ExitStack]] = []
 _vcr_closed: set[StreamCassette] = set()
 
@@ -234,18 +254,19 @@ def _vcr_patches(cassette: StreamCassette) -> Iterator[None]:
     They save what they find and put it back, so they must come off in the reverse order. Cassettes
     that overlap (two tasks) may close in any order: one that lies under another waits for it.
     """
-    with ExitStack() as stack:
+    with _vcr_lock, ExitStack() as stack:
         for patcher in CassettePatcherBuilder(cassette).build():
             stack.enter_context(patcher)
         _vcr_stack.append((cassette, stack.pop_all()))
     try:
         yield
     finally:
-        _vcr_closed.add(cassette)
-        while _vcr_stack and _vcr_stack[-1][0] in _vcr_closed:
-            top, patches = _vcr_stack.pop()
-            _vcr_closed.discard(top)
-            patches.close()
+        with _vcr_lock:
+            _vcr_closed.add(cassette)
+            while _vcr_stack and _vcr_stack[-1][0] in _vcr_closed:
+                top, patches = _vcr_stack.pop()
+                _vcr_closed.discard(top)
+                patches.close()
 
 
 __all__ = ["CassetteContext", "NoMatchError", "load", "save", "use_cassette"]

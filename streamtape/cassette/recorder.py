@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from streamtape.clients.take import Take
@@ -26,52 +26,68 @@ class Recorder:
     While a stream runs its take belongs to the recorder, so that whatever becomes of the client's
     own objects, what came is kept. Once it has ended, one background thread calls *record* with it:
     the client never waits for that.
+
+    A stream may end in a finalizer, which the garbage collector runs inside any line of any thread.
+    So what happens then takes no lock: the queue is one that finalizers may put into.
     """
 
     def __init__(self, record: Callable[[Take], None]) -> None:
         self._record = record
-        self._lock = threading.Lock()
         self._running: set[Take] = set()
-        self._thread: ThreadPoolExecutor | None = None
-        self._recordings: list[Future[None]] = []
+        self._ended: SimpleQueue[Take | threading.Event | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
         self.closed = False
 
     def take(self, request: Request, sent: int) -> Take:
         """Begin to record the answer to *request*, the *sent*-th of its cassette."""
-        take = Take(request, sent, self._ended)
-        with self._lock:
-            self._running.add(take)
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="streamtape-recorder", daemon=True
+            )
+            self._thread.start()
+        take = Take(request, sent, self._on_end)
+        self._running.add(take)
         return take
 
-    def _ended(self, take: Take) -> None:
-        with self._lock:
-            self._running.discard(take)
-            if self.closed:
-                return
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, "streamtape-recorder")
-            self._recordings.append(self._thread.submit(self._convert, take))
+    def _on_end(self, take: Take) -> None:
+        self._running.discard(take)
+        if not self.closed:
+            self._ended.put(take)
 
-    def _convert(self, take: Take) -> None:
-        if len(take.reads) > _LONG:
-            time.sleep(_HEAD_START)
-        self._record(take)
+    def _run(self) -> None:
+        while (item := self._ended.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            if len(item.reads) > _LONG:
+                time.sleep(_HEAD_START)
+            try:
+                self._record(item)
+            except Exception as error:  # noqa: BLE001 - a user's hook, raised by settle()
+                self._error = self._error or error
 
     def settle(self) -> None:
         """Wait until every stream that has ended is recorded.
 
-        Raises what went wrong with one: a failure to record fails the test, not the stream.
+        Raises the first thing that went wrong, each time: a failure to record fails the test, not
+        the stream. In the recorder's own thread (a hook that looks at the cassette) it waits for
+        nothing.
         """
-        with self._lock:
-            recordings, self._recordings = self._recordings, []
-        for recording in recordings:
-            recording.result()
+        if self._thread is None or self._thread is threading.current_thread():
+            return
+        if self._thread.is_alive():
+            reached = threading.Event()
+            self._ended.put(reached)
+            reached.wait()
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """End what still runs as ``closed``; streams that go on from here just pass through."""
         for take in list(self._running):
             take.finish("closed")
-        with self._lock:
-            self.closed = True
+        self.closed = True
         if self._thread is not None:
-            self._thread.shutdown()
+            self._ended.put(None)
+            self._thread.join()

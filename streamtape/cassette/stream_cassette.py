@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vcr.cassette import Cassette, _run_hooks
 from vcr.errors import CannotOverwriteExistingCassetteException, UnhandledHTTPRequestError
 from vcr.matchers import requests_match
+from vcr.record_mode import RecordMode
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import (
@@ -44,8 +45,9 @@ class NoMatchError(CannotOverwriteExistingCassetteException):  # type: ignore[mi
 
     def __init__(self, *, cassette: StreamCassette, failed_request: VcrRequest) -> None:
         super().__init__(cassette=cassette, failed_request=failed_request)
+        message = str(self).replace("record_mode='once' (the default)", "record_mode='once'")
         hint = "With pytest, --streamtape-record=MODE sets it: once, new_episodes, all or rewrite."
-        self.args = (f"{self}\n\n{hint}",)
+        self.args = (f"{message}\n\n{hint}",)
 
 
 class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
@@ -80,6 +82,8 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         self.failures: list[Exception] = []
         """What a test must not miss, although an SDK may have swallowed it: unanswered requests,
         reads past the end of a tape."""
+        self.unanswered: list[VcrRequest] = []
+        """Requests that nothing answered, of whatever client."""
         before = options.pop("before_record_request", None) or (lambda request: request)
         super().__init__(
             before_record_request=lambda request: self._filtered(before(request)), **options
@@ -135,42 +139,50 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         Raises `NoMatchError` otherwise.
         """
         vcr_request = vcr_request_of(request)
+        # The users' hooks run outside the lock: they may be slow, and may look at the cassette.
+        filtered = self._before_record_request(vcr_request)
+        if filtered is None:
+            return None
         with self._lock:
             if self._recorder.closed:
                 return None
-            if self.can_play_response_for(vcr_request):
-                tape = tape_of(vcr_request, self.play_response(vcr_request))
-                if self._delivery is not None:
-                    tape = tape.deliver(self._delivery)
-                self.played.append(tape)
-                waits = self._delivery is not None and self._delivery.waits
-                return Play(tape, waits, self._trouble)
-            if self.filter_request(vcr_request) is None:
-                return None
+            if self.record_mode != RecordMode.ALL and (self.rewound or self.allow_playback_repeats):
+                found = next(self._playable(filtered), None)
+                if found is not None:
+                    return self._play(vcr_request, *found)
             if not self.write_protected:
                 return self._recorder.take(request, self._next_in_order())
-        # Not under the lock: the message counts the interactions, so it waits for the recorder.
         refusal = NoMatchError(cassette=self, failed_request=vcr_request)
         self.failures.append(refusal)
         raise refusal
+
+    def _play(self, request: VcrRequest, index: int, response: Response) -> Play:
+        self._count(index, response)
+        tape = tape_of(request, response)
+        if self._delivery is not None:
+            tape = tape.deliver(self._delivery)
+        self.played.append(tape)
+        return Play(tape, self._delivery is not None and self._delivery.waits, self._trouble)
 
     def _trouble(self, what: str) -> None:
         self.failures.append(AssertionError(f"{self._path}: {what}"))
 
     def _playable(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
-        """What may answer *request*.
+        """What may answer *request*, which is filtered already.
 
         Never what was recorded in this session: an SDK's retry would get its own error back.
         """
-        for index, response in self._responses(request):
+        for index, response in self._matching(request):
             if index < self._loaded_count and (
                 self.allow_playback_repeats or not self.play_counts[index]
             ):
                 yield index, response
 
     def _responses(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
-        """Like vcrpy's, but compared without secrets: those of another recorder's file, too."""
-        request = self._before_record_request(request)
+        return self._matching(self._before_record_request(request))
+
+    def _matching(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
+        """Compared without secrets on either side: another recorder's file may hold some."""
         for index, (stored, response) in enumerate(self.data):
             if answers_anything(stored):
                 yield index, response
@@ -181,48 +193,64 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
                 yield index, response
 
     def __contains__(self, request: VcrRequest) -> bool:
-        return next(self._playable(request), None) is not None
+        return next(self._playable(self._before_record_request(request)), None) is not None
 
     def play_response(self, request: VcrRequest) -> Response:
-        for index, response in self._playable(request):
-            if self.play_counts[index] == 0:
-                self._played_interactions.append((self.data[index][0], response))
-            self.play_counts[index] += 1
-            return response
+        filtered = self._before_record_request(request)
+        with self._lock:
+            for index, response in self._playable(filtered):
+                self._count(index, response)
+                return response
         raise UnhandledHTTPRequestError(
             f"The cassette ({self._path!r}) doesn't contain the request ({request!r}) asked for"
         )
 
+    def _count(self, index: int, response: Response) -> None:
+        if self.play_counts[index] == 0:
+            self._played_interactions.append((self.data[index][0], response))
+        self.play_counts[index] += 1
+
+    def find_requests_with_most_matches(self, request: VcrRequest) -> list[Any]:
+        """vcrpy's. Every exception for a request that nothing answers asks it: so it is noted."""
+        found: list[Any] = super().find_requests_with_most_matches(request)
+        if request not in self.unanswered:
+            self.unanswered.append(request)
+        return found
+
     # ---- recording
 
     def _next_in_order(self) -> int:
-        self._sent += 1
-        return self._sent
+        with self._lock:
+            self._sent += 1
+            return self._sent
 
     def _record(self, take: Take) -> None:
         request, response = interaction_of(take.tape())
-        with self._lock:
-            kept = self._append(request, response, take.sent)
+        kept = self._append(request, response, take.sent)
         if kept is not None:
             self._spool(kept)
 
     def append(self, request: VcrRequest, response: Response) -> None:
         """Add an interaction: one from the file, or one that vcrpy's own patches recorded."""
-        with self._lock:
-            kept = self._append(request, response, 0 if self._loading else self._next_in_order())
+        kept = self._append(request, response, 0 if self._loading else self._next_in_order())
         if kept is not None and not self._loading:
             self._spool(kept)
 
     def _append(self, request: VcrRequest, response: Response, order: int) -> Interaction | None:
-        count = len(self.data)
-        super().append(request, response)
-        if len(self.data) == count:
-            return None  # a hook dropped it
-        kept: Interaction = self.data[-1]
+        """What vcrpy's append does, the hooks outside the lock. None where a hook drops it."""
+        filtered = self._before_record_request(request)
+        if filtered is None:
+            return None
+        kept = self._before_record_response(copy.deepcopy(response))
+        if kept is None:
+            return None
         if "timeline" in response:
-            kept[1].setdefault("timeline", response["timeline"])
-        self._order[id(kept[1])] = order
-        return kept
+            kept.setdefault("timeline", response["timeline"])
+        with self._lock:
+            self.data.append((filtered, kept))
+            self._order[id(kept)] = order
+            self.dirty = True
+        return filtered, kept
 
     def _filtered(self, request: VcrRequest | None) -> VcrRequest | None:
         """*request* without secrets: the stored one on writing, the incoming one on matching."""

@@ -33,7 +33,7 @@ _ERROR = re.compile(r"error (\S+) (\".*\")")
 _WRITTEN = re.compile(
     r"(?P<head>\d+\.\d{3} head \w+(?: \w+)?\n)"
     r"(?:\d+\.\d{3} (?:\d+(?:\+\d+)?|\+\d+)(?: ~)?\n)*"
-    r"(?:\d+\.\d{3} (?:eof|closed)\n)"
+    r"(?:\d+\.\d{3} (?:eof|closed)(?: ~)?\n)"
 )
 
 
@@ -162,10 +162,12 @@ class Timeline:
                 marks.append((self.head_ns, f"{head} {self.coding}" if self.coding else head))
             marks += self._chunk_marks()
             ending = self.ending
+            late = " ~" if ending.late else ""
             if ending.kind == "error":
-                marks.append((ending.at_ns, f"error {ending.error} {json.dumps(ending.text)}"))
+                mark = f"error {ending.error} {json.dumps(ending.text)}{late}"
+                marks.append((ending.at_ns, mark))
             elif ending.kind != "unfinished":
-                marks.append((ending.at_ns, ending.kind))
+                marks.append((ending.at_ns, f"{ending.kind}{late}"))
             at_us = list(accumulate(((at_ns + 500) // 1000 for at_ns, _ in marks), max))
             gaps_us = map(sub, at_us, [0, *at_us])
             self._text = "".join(
@@ -275,15 +277,17 @@ class _Parser:
         self.coding = coding
 
     def read_ending(self, line: str, mark: str) -> None:
+        late = mark.endswith(" ~")
+        mark = mark.removesuffix(" ~")
         match = _ERROR.fullmatch(mark)
         if mark in {"eof", "closed"}:
-            self.ending = Ending(cast("EndingKind", mark), self.at_ns)
+            self.ending = Ending(cast("EndingKind", mark), self.at_ns, late=late)
         elif match is not None and match[1] in ERROR_KINDS:
             try:
                 text = json.loads(match[2])
             except ValueError:
                 self.fail(line, 'the text of the error in JSON quotes, as in `error read "reset"`')
-            self.ending = Ending("error", self.at_ns, cast("ErrorKind", match[1]), text)
+            self.ending = Ending("error", self.at_ns, cast("ErrorKind", match[1]), text, late)
         else:
             self.fail(
                 line,

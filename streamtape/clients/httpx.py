@@ -115,7 +115,11 @@ def _tee(module: ModuleType, take: Take, response: Any, *, asynchronous: bool) -
     take.head(
         response.status_code,
         response.reason_phrase,
-        list(response.headers.multi_items()),
+        # Latin-1 takes every byte and gives it back; the names in small letters, as vcrpy has them.
+        [
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in response.headers.raw
+        ],
         response.http_version,
     )
     stream = of_module(AsyncTee if asynchronous else Tee, module)(module, response.stream, take)
@@ -160,12 +164,19 @@ def _read_timeout(request: Any) -> float | None:
     return timeout
 
 
+def _raw(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:  # by hand, or by another recorder
+        return text.encode()
+
+
 def _response(module: ModuleType, play: Play, stream: Any) -> Any:
     tape = play.tape
-    headers = list(tape.headers)
+    headers = [(_raw(name), _raw(value)) for name, value in tape.headers]
     if tape.coding is not None:
-        headers.append(("content-encoding", tape.coding))
+        headers.append((b"content-encoding", tape.coding.encode()))
     extensions = {"http_version": tape.http_version.encode("ascii", "replace")}
-    if tape.reason:
+    if tape.reason or tape.timed:
         extensions["reason_phrase"] = tape.reason.encode("ascii", "replace")
     return module.Response(tape.status, headers=headers, stream=stream, extensions=extensions)

@@ -30,16 +30,16 @@ _ERRORS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
 )
 
 
-def end_with(module: ModuleType, take: Take, exc: BaseException) -> None:
+def end_with(module: ModuleType, take: Take, exc: BaseException, asked: int | None = None) -> None:
     """End *take* with what *exc* means for the stream; the exception itself goes on its way."""
     if not isinstance(exc, Exception):
         take.finish("closed")  # a cancellation, a KeyboardInterrupt: the client leaves
         return
     for kind, names in _ERRORS:
         if isinstance(exc, tuple(getattr(module, name) for name in names)):
-            take.finish("error", kind, str(exc))
+            take.finish("error", kind, str(exc), asked=asked)
             return
-    take.finish("error", "read", f"{type(exc).__name__}: {exc}")
+    take.finish("error", "read", f"{type(exc).__name__}: {exc}", asked=asked)
 
 
 def raise_played(module: ModuleType, request: Any, played: PlayedError) -> NoReturn:
@@ -60,8 +60,8 @@ class Tee:
         take = self._take
         clock = take.clock
         add = take.reads.append
+        asked = clock()
         try:
-            asked = clock()
             for chunk in self._stream:
                 if take.ending is None:
                     add((asked, clock(), chunk))
@@ -71,9 +71,9 @@ class Tee:
             take.finish("closed")
             raise
         except BaseException as exc:
-            end_with(self._module, take, exc)
+            end_with(self._module, take, exc, asked)
             raise
-        take.finish("eof")
+        take.finish("eof", asked=asked)
 
     def close(self) -> None:
         self._take.finish("closed")
@@ -93,8 +93,8 @@ class AsyncTee:
         clock = take.clock
         add = take.reads.append
         inner: AsyncIterator[bytes] = self._stream.__aiter__()
+        asked = clock()
         try:
-            asked = clock()
             async for chunk in inner:
                 if take.ending is None:
                     add((asked, clock(), chunk))
@@ -104,13 +104,13 @@ class AsyncTee:
             take.finish("closed")
             raise
         except BaseException as exc:
-            end_with(self._module, take, exc)
+            end_with(self._module, take, exc, asked)
             raise
         finally:
             # Not left to the garbage collector: it can't close a stream in a loop's stead.
             if isinstance(inner, AsyncGenerator):
                 await inner.aclose()
-        take.finish("eof")
+        take.finish("eof", asked=asked)
 
     async def aclose(self) -> None:
         self._take.finish("closed")

@@ -148,10 +148,13 @@ def _just_ends(tape: Tape) -> bool:
     """Whether who reads on gets the end of the stream.
 
     Also where the recorded client left because it had what it wanted: sync openai closes at
-    ``[DONE]``.
+    ``[DONE]``, others when they have as many bytes as the head promised.
     """
-    return tape.ending.kind == "eof" or (
-        tape.ending.kind != "error" and providers.has_terminal(event for _, event in tape.events())
+    if tape.ending.kind in {"eof", "error"}:
+        return tape.ending.kind == "eof"
+    promised = next((v for name, v in tape.headers if name.lower() == "content-length"), None)
+    return promised == str(len(tape.body)) or providers.has_terminal(
+        event for _, event in tape.events()
     )
 
 
@@ -159,7 +162,7 @@ def _steps(tape: Tape) -> list[Step]:
     """The tape's chunks in its content coding, and its end."""
     at_ns = tape.ending.at_ns
     # When the recorded client left does not say for how long the network was silent.
-    late = tape.ending.kind in {"closed", "unfinished"}
+    late = tape.ending.late or tape.ending.kind in {"closed", "unfinished"}
     if tape.coding is None:
         steps = [Step(chunk.at_ns, chunk.data, chunk.late) for chunk in tape.chunks]
     else:

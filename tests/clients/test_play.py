@@ -406,7 +406,6 @@ def test_the_end_of_a_recording_is_no_stall(driver: Driver, kind: Any) -> None:
                 driver.get(URL, timeout=5.0)
 
 
-@pytest.mark.xfail(strict=True, reason="an ending has no flag for «late»")
 @pytest.mark.parametrize("kind", ["eof", "error"])
 def test_the_end_after_a_reader_that_was_away_never_times_out(kind: Any) -> None:
     """It lay waiting, as a late chunk does: recorded under a timeout of 5 s, it plays under one."""

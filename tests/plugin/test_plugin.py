@@ -282,7 +282,7 @@ def test_expected():
         suite.run("--streamtape-record=once").assert_outcomes(skipped=1, xfailed=1)
     assert suite.cassettes() == [
         "cassettes/test_it/test_expected.yaml.part",
-        "cassettes/test_it/test_skipped.yaml",
+        "cassettes/test_it/test_skipped.yaml.part",
     ]
 
 
@@ -426,3 +426,79 @@ def test_numbers(n): pass
 """,
     )
     suite.run("-W", "error").assert_outcomes(passed=1)
+
+
+TWO_THEN = """
+@pytest.mark.streamtape
+def test_stream(BROKEN):
+    read(URL)
+    THEN
+    read(URL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "broken"),
+    [
+        ("raise KeyboardInterrupt", ""),
+        ("pytest.exit('enough')", ""),
+        ("pytest.skip('enough')", ""),
+        ("", "breaks_on_teardown"),
+    ],
+)
+def test_a_session_that_breaks_off_leaves_the_old_cassette(
+    suite: Suite, then: str, broken: str
+) -> None:
+    path = suite.cassette()
+    before = path.read_bytes()
+    fixture = "@pytest.fixture\ndef breaks_on_teardown():\n    yield\n    raise OSError\n"
+    with serve(STREAM) as server:
+        suite.write(server, fixture + TWO_THEN.replace("THEN", then).replace("BROKEN", broken))
+        suite.run("--streamtape-record=rewrite")
+    assert path.read_bytes() == before
+
+
+def test_a_test_that_passes_when_it_is_run_again_is_saved(suite: Suite) -> None:
+    (suite.folder / "conftest.py").write_text(
+        "from _pytest.runner import runtestprotocol\n"
+        "def pytest_runtest_protocol(item, nextitem):\n"
+        "    for _ in range(2):\n"
+        "        item._initrequest()\n"
+        "        reports = runtestprotocol(item, nextitem=nextitem, log=False)\n"
+        "    for report in reports:\n"
+        "        item.ihook.pytest_runtest_logreport(report=report)\n"
+        "    return True\n"
+    )
+    with serve(STREAM) as server:
+        suite.write(
+            server,
+            "runs = []\n@pytest.mark.streamtape\ndef test_stream():\n    read(URL)\n"
+            "    runs.append(1)\n    assert len(runs) == 2\n",
+        )
+        suite.run("--streamtape-record=once").assert_outcomes(passed=1)
+    assert suite.cassettes() == ["cassettes/test_it/test_stream.yaml"]
+
+
+def test_a_request_of_another_client_that_was_swallowed_fails_the_test_too(suite: Suite) -> None:
+    suite.write(
+        "http://127.0.0.1:9/",
+        """
+import contextlib, urllib.request
+@pytest.mark.streamtape
+def test_stream():
+    with contextlib.suppress(Exception):
+        urllib.request.urlopen(URL)
+""",
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*GET http://127.0.0.1:9/*"])
+
+
+def test_two_recorders_on_one_test_are_refused(suite: Suite) -> None:
+    suite.write(
+        "http://x.test/", "@pytest.mark.vcr\n@pytest.mark.streamtape\ndef test_stream(): pass"
+    )
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*this test has two recorders*"])
