@@ -153,6 +153,7 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         self._exit: ExitStack | None = None
         self._cassette: StreamCassette | None = None
         self._record_on_exception = False
+        self._failed = False
         self._function: CodeType | None = None
 
     def __enter__(self) -> StreamCassette:
@@ -200,7 +201,7 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         assert self._cassette is not None
         cassette = self._cassette
         unheard = None if exc else next(filter(self._swallowed, cassette.failures), None)
-        failed = failed or exc is not None or unheard is not None
+        failed = failed or self._failed or exc is not None or unheard is not None
         if not failed or self._record_on_exception:
             cassette.save()
         else:
@@ -213,6 +214,10 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
             )
         if unheard is not None:
             raise unheard.with_traceback(None)
+
+    def keep_file(self) -> None:
+        """End the block as failed, although no exception comes through it."""
+        self._failed = True
 
     def _execute_function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         self._function = getattr(function, "__code__", None)

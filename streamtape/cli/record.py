@@ -72,6 +72,7 @@ def record(options: argparse.Namespace) -> int:
     )
     with context as cassette:
         outcome = _exchange(request, options, out)
+        cassette.settle()
         # With redirects, the last of what was recorded; none where nothing was sent.
         tape = cassette.tapes[-1] if cassette.dirty else None
         if existed and not outcome.answered:
