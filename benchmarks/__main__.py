@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.paired import Section
 
 FULL = Size(events=20_000, rounds=7, process_rounds=9)
-QUICK = Size(events=4_000, rounds=3, process_rounds=3, paused_events=3, gap_ms=20)
+QUICK = Size(events=2_500, rounds=3, process_rounds=2, paused_events=3, gap_ms=20)
 
 BENCHMARKS: dict[str, Callable[[Size], Iterator[Section]]] = {
     "recording": recording.recording,
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHMARKS)}"
     )
-    parser.add_argument("--quick", action="store_true", help="a fifth of the events, few rounds")
+    parser.add_argument("--quick", action="store_true", help="an eighth of the events, few rounds")
     parser.add_argument("--events", type=int, metavar="N", help="the length of the streams")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each case is measured")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
