@@ -25,6 +25,8 @@ HEADER = b"version: 1\ninteractions:\n"
 _ASCII_OR_MULTIBYTE = b"\t\n" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 _NO_LITERAL = "\u2028\u2029\ufeff\ufffe\uffff"
+_SPACE_AT_END = re.compile(rb"\n(?<= \n)")
+_LINE_BEFORE_TEXT = re.compile(rb"\n(?!\n|\Z)")
 _STARTS_INDENTED = re.compile(rb"\n*[ \t]")
 
 
@@ -37,9 +39,12 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 def dump(interactions: Iterable[bytes], metadata: Mapping[str, Any] | None = None) -> bytes:
     """A whole cassette from its interactions, each by `dump_interaction`. UTF-8."""
-    items = b"".join(interactions)
-    text = HEADER + items if items else b"version: 1\ninteractions: []\n"
-    return text + _fragment({"metadata": dict(metadata)}, "") if metadata else text
+    parts = [HEADER, *interactions]
+    if len(parts) == 1:
+        parts = [b"version: 1\ninteractions: []\n"]
+    if metadata:
+        parts.append(_fragment({"metadata": dict(metadata)}, ""))
+    return b"".join(parts)
 
 
 def dump_interaction(request: Mapping[str, Any], response: Mapping[str, Any]) -> bytes:
@@ -51,64 +56,68 @@ def dump_interaction(request: Mapping[str, Any], response: Mapping[str, Any]) ->
     parts = [
         b"- request:\n",
         _fragment({"method": request["method"], "uri": request["uri"]}, "    "),
-        _entry("body", request["body"], "    "),
+        *_entry("body", request["body"], "    "),
         _fragment({"headers": request["headers"]}, "    "),
         b"  response:\n",
     ]
     rest = {key: value for key, value in response.items() if key not in ("body", "timeline")}
     parts.append(_fragment(rest, "    "))
     if "body" in response:
-        parts.append(_body(response["body"]))
+        parts += _body(response["body"])
     if "timeline" in response:
-        parts.append(_entry("timeline", response["timeline"], "    "))
+        parts += _entry("timeline", response["timeline"], "    ")
     return b"".join(parts)
 
 
-def _body(body: Any) -> bytes:
+def _body(body: Any) -> list[bytes]:
     if not isinstance(body, dict) or "string" not in body:
-        return _fragment({"body": body}, "    ")
+        return [_fragment({"body": body}, "    ")]
     others = {key: value for key, value in body.items() if key != "string"}
-    text = b"    body:\n" + _entry("string", body["string"], "      ")
-    return text + _fragment(others, "      ") if others else text
+    parts = [b"    body:\n", *_entry("string", body["string"], "      ")]
+    return [*parts, _fragment(others, "      ")] if others else parts
 
 
-def _entry(key: str, value: Any, indent: str) -> bytes:
+def _entry(key: str, value: Any, indent: str) -> list[bytes]:
     encoded = value.encode() if isinstance(value, str) else value
     if not isinstance(encoded, bytes):
-        return _fragment({key: value}, indent)
+        return [_fragment({key: value}, indent)]
     if not encoded:
-        return _fragment({key: ""}, indent)
+        return [_fragment({key: ""}, indent)]
     try:
         text = encoded.decode()
     except UnicodeDecodeError:
-        return _fragment({key: value}, indent)  # PyYAML's !!binary
+        return [_fragment({key: value}, indent)]  # PyYAML's !!binary
     if not _fits_literal(encoded, text):
-        return _fragment({key: text}, indent)
+        return [_fragment({key: text}, indent)]
     style = "|2" if _STARTS_INDENTED.match(encoded) else "|"
     if not encoded.endswith(b"\n"):
         style += "-"
     elif encoded.endswith(b"\n\n") or encoded == b"\n":
         style += "+"
-    return f"{indent}{key}: {style}\n".encode() + _indented(encoded, f"{indent}  ".encode())
+    return [f"{indent}{key}: {style}\n".encode(), *_indented(encoded, f"{indent}  ".encode())]
 
 
 def _fits_literal(encoded: bytes, text: str) -> bool:
-    return not (
+    if (
         encoded.translate(None, _ASCII_OR_MULTIBYTE)
         or encoded.endswith(b" ")
-        or b" \n" in encoded
-        or any(character in text for character in _NO_LITERAL)
-        or _C1_CONTROL.search(encoded)
+        or _SPACE_AT_END.search(encoded)
+    ):
+        return False
+    return encoded.isascii() or not (
+        any(character in text for character in _NO_LITERAL) or _C1_CONTROL.search(encoded)
     )
 
 
-def _indented(encoded: bytes, indent: bytes) -> bytes:
+def _indented(encoded: bytes, indent: bytes) -> list[bytes]:
     """*encoded* indented, ending in a line end; empty lines stay empty, lest editors strip them."""
-    lines = encoded.removesuffix(b"\n").replace(b"\n", b"\n" + indent)
-    blank = b"\n" + indent + b"\n"
-    lines = lines.replace(blank, b"\n\n").replace(blank, b"\n\n")  # each pass takes every other one
-    lines = lines.removesuffix(indent) if lines.endswith(b"\n" + indent) else lines
-    return lines + b"\n" if encoded.startswith(b"\n") else indent + lines + b"\n"
+    if b"\n\n" in encoded:
+        lines = _LINE_BEFORE_TEXT.sub(b"\n" + indent, encoded)
+    else:
+        count = encoded.count(b"\n") - encoded.endswith(b"\n")
+        lines = encoded.replace(b"\n", b"\n" + indent, count)
+    first = b"" if encoded.startswith(b"\n") else indent
+    return [first, lines] if encoded.endswith(b"\n") else [first, lines, b"\n"]
 
 
 def _fragment(mapping: dict[str, Any], indent: str) -> bytes:

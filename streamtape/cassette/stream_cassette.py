@@ -10,6 +10,7 @@ from vcr.cassette import Cassette, _run_hooks
 from vcr.errors import CannotOverwriteExistingCassetteException, UnhandledHTTPRequestError
 from vcr.matchers import requests_match
 from vcr.record_mode import RecordMode
+from vcr.serializers import yamlserializer
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import (
@@ -23,7 +24,8 @@ from streamtape.cassette.interaction import (
     without_secrets,
 )
 from streamtape.cassette.recorder import Recorder
-from streamtape.cassette.storage import CassetteFile, PartFile, item
+from streamtape.cassette.serializer import dump
+from streamtape.cassette.storage import CassetteFile, PartFile, item, write_whole
 from streamtape.clients.routing import Play
 from streamtape.metrics import Timing, timing
 
@@ -75,6 +77,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         # By the identity of the response, which vcrpy hands on unchanged.
         self._order: dict[int, int] = {}
         self._written: dict[int, Interaction | None] = {}
+        self._items: dict[int, bytes] = {}
         self._comparable: dict[int, VcrRequest] = {}
         self._loading = False
         self.played: list[Tape] = []
@@ -299,15 +302,21 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
 
     def _spool(self, pair: Interaction) -> None:
         if self._part is not None and (written := self._for_writing(pair)) is not None:
-            self._part.append(item(*written))
+            self._items[id(pair[1])] = text = item(*written)
+            self._part.append(text)
 
     def _persist(self, cassette_dict: dict[str, list[Any]]) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
-        written = [
-            saved
-            for pair in self._in_order(pairs)
-            if (saved := self._for_writing(pair)) is not None
-        ]
+        ordered = self._in_order(pairs)
+        if self._part is not None and self._serializer.inner is yamlserializer:
+            items = [
+                self._items.get(id(pair[1])) or item(*saved)
+                for pair in ordered
+                if (saved := self._for_writing(pair)) is not None
+            ]
+            write_whole(self._path, dump(items, self._metadata or None))
+            return
+        written = [saved for pair in ordered if (saved := self._for_writing(pair)) is not None]
         content: dict[str, Any] = {
             "requests": [request for request, _ in written],
             # vcrpy turns bodies to text in place when it serializes: not in our copy.

@@ -31,9 +31,9 @@ _CHUNK = re.compile(r"(\d*)(?:\+(\d+))?( ~)?")
 _ERROR = re.compile(r"error (\S+) (\".*\")")
 # What `Timeline.text` writes, whole: in it nothing can be wrong, so reading it can wait.
 _WRITTEN = re.compile(
-    r"(?P<head>\d+\.\d{3} head \w+(?: \w+)?\n)"
-    r"(?:\d+\.\d{3} (?:\d+(?:\+\d+)?|\+\d+)(?: ~)?\n)*"
-    r"(?:\d+\.\d{3} (?:eof|closed)(?: ~)?\n)"
+    r"(?P<head>[0-9]++\.[0-9]{3} head \w++(?: \w++)?\n)"
+    r"(?:[0-9]++\.[0-9]{3} (?:[0-9]++(?:\+[0-9]++)?+|\+[0-9]++)(?: ~)?+\n)*+"
+    r"(?:[0-9]++\.[0-9]{3} (?:eof|closed)(?: ~)?\n)"
 )
 
 
@@ -97,8 +97,11 @@ class Timeline:
     def of(cls, tape: Tape) -> Self:
         """The timeline of *tape*."""
         ends = frame_ends(tape.framing, tape.body)
+        offsets = list(accumulate([len(chunk.data) for chunk in tape.chunks]))
+        if offsets == ends:  # each frame is one chunk
+            frames = [(at_ns, n, 0, late) for n, (at_ns, _, late) in enumerate(tape.chunks, 1)]
+            return cls(tape.framing, tape.coding, tape.head_ns, tuple(frames), tape.ending)
         frame_at = {end: frame for frame, end in enumerate(ends, 1)}
-        offsets = accumulate(len(chunk.data) for chunk in tape.chunks)
         arrivals = []
         for (at_ns, _, late), offset in zip(tape.chunks, offsets, strict=True):
             if frame := frame_at.get(offset):
@@ -156,37 +159,41 @@ class Timeline:
         difference of rounded times is written, so rounding errors never add up.
         """
         if self._text is None:
-            marks: list[tuple[int, str | int]] = []
+            times: list[int] = []
+            marks: list[object] = []
             if self.head_ns is not None:
                 head = f"head {self.framing}"
-                marks.append((self.head_ns, f"{head} {self.coding}" if self.coding else head))
+                times.append(self.head_ns)
+                marks.append(f"{head} {self.coding}" if self.coding else head)
+            times += [arrival[0] for arrival in self.arrivals]
             marks += self._chunk_marks()
             ending = self.ending
             late = " ~" if ending.late else ""
             if ending.kind == "error":
-                mark = f"error {ending.error} {json.dumps(ending.text)}{late}"
-                marks.append((ending.at_ns, mark))
+                times.append(ending.at_ns)
+                marks.append(f"error {ending.error} {json.dumps(ending.text)}{late}")
             elif ending.kind != "unfinished":
-                marks.append((ending.at_ns, f"{ending.kind}{late}"))
-            at_us = list(accumulate(((at_ns + 500) // 1000 for at_ns, _ in marks), max))
+                times.append(ending.at_ns)
+                marks.append(f"{ending.kind}{late}")
+            at_us = list(accumulate([(at_ns + 500) // 1000 for at_ns in times], max))
             gaps_us = map(sub, at_us, [0, *at_us])
+            # The nearest float to a whole number of thousandths prints as that: exact up to 2**53.
             self._text = "".join(
-                f"{gap_us // 1000}.{gap_us % 1000:03d} {mark}\n"
-                for gap_us, (_, mark) in zip(gaps_us, marks, strict=True)
+                [
+                    f"{gap_us / 1000:.3f} {mark}\n"
+                    for gap_us, mark in zip(gaps_us, marks, strict=True)
+                ]
             )
         return self._text
 
-    def _chunk_marks(self) -> list[tuple[int, str | int]]:
+    def _chunk_marks(self) -> list[object]:
         if self.framing == "raw":
-            return [
-                (at_ns, f"+{extra} ~" if late else f"+{extra}")
-                for at_ns, _, extra, late in self.arrivals
-            ]
+            return [f"+{extra} ~" if late else f"+{extra}" for _, _, extra, late in self.arrivals]
         return [
-            (at_ns, frame)
+            frame
             if not (extra or late)
-            else (at_ns, (f"{frame}+{extra}" if extra else f"{frame}") + (" ~" if late else ""))
-            for at_ns, frame, extra, late in self.arrivals
+            else (f"{frame}+{extra}" if extra else f"{frame}") + (" ~" if late else "")
+            for _, frame, extra, late in self.arrivals
         ]
 
     @classmethod

@@ -21,6 +21,7 @@ stream first, because a line end, a colon or a space is never a part of a longer
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from itertools import accumulate
@@ -238,6 +239,9 @@ def _require_encodable(number: int, event: Event) -> None:
             ) from None
 
 
+_BLANK_LINES = re.compile(rb"\n\n+")
+
+
 def frame_ends(body: bytes) -> list[int]:
     """The offset at which each frame of the event stream *body* ends, ascending.
 
@@ -246,6 +250,10 @@ def frame_ends(body: bytes) -> list[int]:
     comments alone is a frame, and what is left at the end is one too: the last offset is the
     length of *body*. An empty body has no frames.
     """
+    if b"\r" not in body and not body.startswith((b"\n", BOM)):
+        # Most streams: no line end but LF, so a search for blank lines does.
+        blocks = [match.start() + 2 for match in _BLANK_LINES.finditer(body)]
+        return blocks if not body or blocks[-1:] == [len(body)] else [*blocks, len(body)]
     lines = body.splitlines(keepends=True)
     offsets = list(accumulate(map(len, lines)))
     ends: list[int] = []
