@@ -64,7 +64,7 @@ class Recorder:
 def _tee(module: Any) -> Any:
     """The least that a recorder can do: keep each chunk and the time at which it came."""
 
-    class Tee(module.SyncByteStream):  # type: ignore[misc]
+    class Tee(module.SyncByteStream):  # type: ignore[misc]  # either module
         def __init__(self, stream: Any) -> None:
             self.stream = stream
             self.kept: list[tuple[int, bytes]] = []
@@ -77,7 +77,7 @@ def _tee(module: Any) -> Any:
         def close(self) -> None:
             self.stream.close()
 
-    class Transport(module.HTTPTransport):  # type: ignore[misc]
+    class Transport(module.HTTPTransport):  # type: ignore[misc]  # either module
         def handle_request(self, request: Any) -> Any:
             response = super().handle_request(request)
             response.stream = Tee(response.stream)
@@ -89,7 +89,7 @@ def _tee(module: Any) -> Any:
 def _async_tee(module: Any) -> Any:
     """The same for an async client."""
 
-    class Tee(module.AsyncByteStream):  # type: ignore[misc]
+    class Tee(module.AsyncByteStream):  # type: ignore[misc]  # either module
         def __init__(self, stream: Any) -> None:
             self.stream = stream
             self.kept: list[tuple[int, bytes]] = []
@@ -102,7 +102,7 @@ def _async_tee(module: Any) -> Any:
         async def aclose(self) -> None:
             await self.stream.aclose()
 
-    class Transport(module.AsyncHTTPTransport):  # type: ignore[misc]
+    class Transport(module.AsyncHTTPTransport):  # type: ignore[misc]  # either module
         async def handle_async_request(self, request: Any) -> Any:
             response = await super().handle_async_request(request)
             response.stream = Tee(response.stream)

@@ -114,11 +114,11 @@ class Secrets:
         if not _is_encoded(headers):
             content_type = _header(headers, "content-type")
             # vcrpy's `body` is a new file or iterator each time, made of what it stores.
-            stored = request._body  # noqa: SLF001
-            is_pieces = isinstance(stored, list) and request._was_iter  # noqa: SLF001
+            stored = request._body  # noqa: SLF001 - vcrpy hides it
+            is_pieces = isinstance(stored, list) and request._was_iter  # noqa: SLF001 - vcrpy hides it
             replace = self._in_pieces if is_pieces else self._in_request_body
             body = replace(stored, content_type)
-            filtered._body = body  # noqa: SLF001
+            filtered._body = body  # noqa: SLF001 - vcrpy hides it
             if body != stored:
                 _correct_length(headers, body)
         filtered.headers = HeadersDict(headers)

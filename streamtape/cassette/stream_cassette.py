@@ -173,7 +173,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     def _playable(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
         """What may answer *request*, which is filtered already.
 
-        Never what was recorded in this session: an SDK's retry would get its own error back.
+        Never what was recorded since it was opened: an SDK's retry would get its own error back.
         """
         for index, response in self._matching(request):
             if index < self._loaded_count and (
