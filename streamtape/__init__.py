@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from streamtape.cassette.library import NoMatchError, load, save, use_cassette
     from streamtape.clients.play import play
     from streamtape.delivery import Delivery
+    from streamtape.delivery.seams import seams
     from streamtape.metrics import Timing, timing
     from streamtape.tape import Chunk, Ending, Request, Tape
     from streamtape.wire.sse import Decoder, Event, decode, encode
@@ -36,6 +37,7 @@ _HOMES = {
     "load": "streamtape.cassette.library",
     "play": "streamtape.clients.play",
     "save": "streamtape.cassette.library",
+    "seams": "streamtape.delivery.seams",
     "timing": "streamtape.metrics",
     "use_cassette": "streamtape.cassette.library",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "load",
     "play",
     "save",
+    "seams",
     "timing",
     "use_cassette",
 ]

@@ -1,24 +1,29 @@
-"""How a tape is handed to a client: the same bytes, cut and timed in another way."""
+"""How a tape is handed to a client: the same bytes in other chunks, another form, or broken.
+
+``rewrites``, ``contents`` and ``faults`` hold the values for a `Delivery`; ``seams`` tells where to
+cut, and ``expression`` reads a delivery from its repr.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.change import Change, Content, Fault, Rewrite
 from streamtape.delivery.cuts import recut_tape
 from streamtape.delivery.pace import scale
 
 if TYPE_CHECKING:
     from streamtape.tape import Tape
 
-__all__ = ["Delivery"]
+__all__ = ["Content", "Delivery", "Fault", "Rewrite"]
 
 CUTS = ("recorded", "whole", "bytes", "events")
 PACES = ("instant", "recorded")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Delivery:
     """A way in which the network could have delivered a tape. Its repr evaluates to itself.
 
@@ -29,11 +34,20 @@ class Delivery:
     ``pace``: ``"instant"`` (no waiting), ``"recorded"``, or a number by which the recorded speed is
     multiplied (2.0 halves every time).
 
+    ``rewrites``, ``contents``: values of `streamtape.delivery.rewrites` and ``contents``, applied
+    in this order. ``fault``: one of ``faults``, or None.
+
+    Contents come first, then rewrites, cuts, pace, and the fault: so the offsets of the cuts are
+    those of the rewritten body, and the fault strikes what would have been delivered.
+
     Raises ValueError for anything else.
     """
 
     cuts: str | tuple[int, ...] = "recorded"
     pace: str | float = "instant"
+    rewrites: tuple[Rewrite, ...] = ()
+    contents: tuple[Content, ...] = ()
+    fault: Fault | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.cuts, str):
@@ -52,13 +66,53 @@ class Delivery:
                 )
         elif not (self.pace > 0 and math.isfinite(self.pace)):
             raise ValueError(f"pace must be a positive number, not {self.pace!r}")
+        object.__setattr__(self, "rewrites", _all_are(Rewrite, self.rewrites))
+        object.__setattr__(self, "contents", _all_are(Content, self.contents))
+        _all_are(Fault, () if self.fault is None else (self.fault,))
+
+    def __repr__(self) -> str:
+        """As an expression that makes it; what is as by default is left out."""
+        given = [
+            f"{field.name}={value!r}"
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        ]
+        return f"Delivery({', '.join(given)})"
 
     @property
     def waits(self) -> bool:
         """Whether a player lets the tape's time pass, or hands over each chunk at once."""
         return self.pace != "instant"
 
+    @property
+    def keeps_meaning(self) -> bool:
+        """Whether a right client gives an equal result: the stream says what was recorded."""
+        return not self.contents and self.fault is None
+
     def apply(self, tape: Tape) -> Tape:
         """*tape* as this delivery hands it over. Pure; behind `Tape.deliver`."""
+        return self.attempts(tape)[0]
+
+    def attempts(self, tape: Tape) -> tuple[Tape, ...]:
+        """What a client's first request gets, what its next one, and so on.
+
+        More than one only where the fault strikes some of the attempts; the last one is for all
+        that follow.
+        """
+        for change in (*self.contents, *self.rewrites):
+            tape = change.apply(tape)
         tape = recut_tape(tape, self.cuts)
-        return tape if isinstance(self.pace, str) else scale(tape, self.pace)
+        if not isinstance(self.pace, str):
+            tape = scale(tape, self.pace)
+        return (tape,) if self.fault is None else self.fault.attempts(tape)
+
+
+def _all_are(kind: type[Change], changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    if isinstance(changes, Change):
+        raise ValueError(f"{changes!r} stands alone: write a tuple, ({changes!r},)")  # noqa: TRY004 - as for every other field
+    for change in changes:
+        if not isinstance(change, kind):
+            raise ValueError(  # noqa: TRY004 - as for every other field
+                f"{change!r} is none of streamtape.delivery.{kind.family}"
+            )
+    return tuple(changes)

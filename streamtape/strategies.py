@@ -1,0 +1,1 @@
+"""Hypothesis strategies for deliveries, streams and what goes wrong with them."""
