@@ -1,26 +1,25 @@
 """How a tape is handed to a client: the same bytes in other chunks, another form, or broken.
 
-``rewrites``, ``contents`` and ``faults`` hold the values for a `Delivery`; ``seams`` tells where to
-cut, and ``expression`` reads a delivery from its repr.
+``rewrites``, ``contents``, ``faults`` and ``middleboxes`` hold the values for a `Delivery`;
+``seams`` tells where to cut, and ``expression`` reads a delivery from its repr.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from streamtape.delivery.change import Change, Content, Fault, Rewrite
+from streamtape.delivery.change import Change, Content, Fault, Middlebox, Rewrite
 from streamtape.delivery.cuts import recut_tape
-from streamtape.delivery.pace import scale
+from streamtape.delivery.pace import Pace
 
 if TYPE_CHECKING:
     from streamtape.tape import Tape
 
-__all__ = ["Content", "Delivery", "Fault", "Rewrite"]
+__all__ = ["Content", "Delivery", "Fault", "Middlebox", "Pace", "Rewrite"]
 
 CUTS = ("recorded", "whole", "bytes", "events")
-PACES = ("instant", "recorded")
+PACES = ("instant", "recorded", "virtual")
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,10 +28,11 @@ class Delivery:
 
     ``cuts``: ``"recorded"``, ``"whole"`` (one chunk), ``"bytes"`` (one each), ``"events"`` (one
     frame each), or a tuple of offsets in the decoded body, ascending; a repeated offset is an empty
-    chunk, and offsets past the end are ignored.
+    chunk, and offsets past the end are ignored. Or one of ``middleboxes``, which hold bytes back.
 
-    ``pace``: ``"instant"`` (no waiting), ``"recorded"``, or a number by which the recorded speed is
-    multiplied (2.0 halves every time).
+    ``pace``: ``"instant"`` (no waiting), ``"recorded"``, a number by which the recorded speed is
+    multiplied (2.0 halves every time), a `Pace`, or ``"virtual"``: as recorded, under a virtual
+    clock only.
 
     ``rewrites``, ``contents``: values of `streamtape.delivery.rewrites` and ``contents``, applied
     in this order. ``fault``: one of ``faults``, or None.
@@ -43,8 +43,8 @@ class Delivery:
     Raises ValueError for anything else.
     """
 
-    cuts: str | tuple[int, ...] = "recorded"
-    pace: str | float = "instant"
+    cuts: str | tuple[int, ...] | Middlebox = "recorded"
+    pace: str | float | Pace = "instant"
     rewrites: tuple[Rewrite, ...] = ()
     contents: tuple[Content, ...] = ()
     fault: Fault | None = None
@@ -56,16 +56,16 @@ class Delivery:
                     f"unknown cuts {self.cuts!r}: use one of {', '.join(map(repr, CUTS))}"
                     " or a tuple of offsets in the body"
                 )
-        else:
+        elif not isinstance(self.cuts, Middlebox):
             object.__setattr__(self, "cuts", tuple(self.cuts))
         if isinstance(self.pace, str):
             if self.pace not in PACES:
                 raise ValueError(
                     f"unknown pace {self.pace!r}: use one of {', '.join(map(repr, PACES))}"
-                    " or a number by which the recorded speed is multiplied"
+                    ", a number by which the recorded speed is multiplied, or a Pace"
                 )
-        elif not (self.pace > 0 and math.isfinite(self.pace)):
-            raise ValueError(f"pace must be a positive number, not {self.pace!r}")
+        elif not isinstance(self.pace, Pace):
+            Pace(self.pace)  # refuses what is no speed
         object.__setattr__(self, "rewrites", _all_are(Rewrite, self.rewrites))
         object.__setattr__(self, "contents", _all_are(Content, self.contents))
         _all_are(Fault, () if self.fault is None else (self.fault,))
@@ -85,6 +85,11 @@ class Delivery:
         return self.pace != "instant"
 
     @property
+    def virtual(self) -> bool:
+        """Whether a player insists on a virtual clock."""
+        return self.pace == "virtual" or (isinstance(self.pace, Pace) and self.pace.virtual)
+
+    @property
     def keeps_meaning(self) -> bool:
         """Whether a right client gives an equal result: the stream says what was recorded."""
         return not self.contents and self.fault is None
@@ -101,9 +106,12 @@ class Delivery:
         """
         for change in (*self.contents, *self.rewrites):
             tape = change.apply(tape)
-        tape = recut_tape(tape, self.cuts)
+        if isinstance(self.cuts, Middlebox):
+            tape = self.cuts.apply(tape)
+        else:
+            tape = recut_tape(tape, self.cuts)
         if not isinstance(self.pace, str):
-            tape = scale(tape, self.pace)
+            tape = (self.pace if isinstance(self.pace, Pace) else Pace(self.pace)).apply(tape)
         return (tape,) if self.fault is None else self.fault.attempts(tape)
 
 

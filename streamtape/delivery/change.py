@@ -80,6 +80,13 @@ class Content(Change):
 
 
 @dataclass(frozen=True, repr=False)
+class Middlebox(Change):
+    """Something between server and client that holds bytes back: other chunks at other times."""
+
+    family = "middleboxes"
+
+
+@dataclass(frozen=True, repr=False)
 class Fault(Change):
     """A way in which a stream goes wrong."""
 
@@ -130,6 +137,22 @@ def content(
             return Content(function.__name__, given, told, function)
 
         return _registered("contents", make)
+
+    return decorate
+
+
+def middlebox(
+    sentence: str,
+) -> Callable[[Callable[Concatenate[Tape, P], Tape]], Callable[P, Middlebox]]:
+    """Make a function of a tape a maker of `Middlebox` values."""
+
+    def decorate(function: Callable[Concatenate[Tape, P], Tape]) -> Callable[P, Middlebox]:
+        @wraps(function)
+        def make(*args: P.args, **kwargs: P.kwargs) -> Middlebox:
+            given, told = _bound(function, sentence, args, kwargs)
+            return Middlebox(function.__name__, given, told, function)
+
+        return _registered("middleboxes", make)
 
     return decorate
 

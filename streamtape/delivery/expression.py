@@ -5,21 +5,24 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from streamtape.delivery import Delivery, contents, faults, rewrites
+from streamtape.delivery import Delivery, Pace, contents, faults, middleboxes, rewrites
 from streamtape.delivery.change import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Imported for what they add to `Change.makers`.
-FAMILIES = {module.__name__.rpartition(".")[2]: module for module in (rewrites, contents, faults)}
+FAMILIES = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (rewrites, contents, faults, middleboxes)
+}
 
 
 def parse(written: str) -> Delivery:
     """The delivery that the expression *written* makes: what ``repr`` gives, and what people type.
 
-    Only calls of ``Delivery`` and of the makers in ``rewrites``, ``contents`` and ``faults``,
-    tuples, lists, and constants are read.
+    Only calls of ``Delivery``, ``Pace`` and of the makers in ``rewrites``, ``contents``, ``faults``
+    and ``middleboxes``, tuples, lists, and constants are read.
 
     Raises ValueError for anything else, and where a call is refused.
     """
@@ -62,6 +65,8 @@ def _maker(function: ast.expr) -> Callable[..., object]:
     match function:
         case ast.Name(id="Delivery"):
             return Delivery
+        case ast.Name(id="Pace"):
+            return Pace
         case ast.Attribute(value=ast.Name(id=family), attr=name) if family in FAMILIES:
             if (family, name) in Change.makers:
                 return Change.makers[family, name]
