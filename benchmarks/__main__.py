@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks import decoder, files, memory, recording, replay, report, startup
+from benchmarks import decoder, deliveries, files, memory, recording, replay, report, startup
 from benchmarks.paired import Size
 
 if TYPE_CHECKING:
     from benchmarks.paired import Section
 
 FULL = Size(events=20_000, rounds=7, process_rounds=9)
-QUICK = Size(events=2_500, rounds=3, process_rounds=2, paused_events=3, gap_ms=20)
+QUICK = Size(events=2_500, rounds=3, process_rounds=2, paused_events=3, gap_ms=20, deliveries=50)
 
 BENCHMARKS: dict[str, Callable[[Size], Iterator[Section]]] = {
     "recording": recording.recording,
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Size], Iterator[Section]]] = {
     "save": files.save,
     "load": files.load,
     "replay": replay.replay,
+    "deliveries": deliveries.deliveries,
     "startup": startup.startup,
     "decoder": decoder.decoder,
 }

@@ -31,6 +31,8 @@ class Size:
     paused_events: int = 5
     gap_ms: float = 40.0
     """The pause before each event of a stream with pauses, but the first."""
+    deliveries: int = 1_000
+    """In how many ways a short stream is played."""
 
     def goals(self, goals: dict[str, float]) -> dict[str, float]:
         """*goals*, as `section` takes them; none for short streams, where the start costs most."""

@@ -27,7 +27,9 @@ MOCK = "httpx2.MockTransport"
 Player = Callable[[], AbstractContextManager[Any]]
 
 
-class _Chunks(httpx2.SyncByteStream):
+class Chunks(httpx2.SyncByteStream):
+    """A response's stream made of these."""
+
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = chunks
 
@@ -72,7 +74,7 @@ def _section(way: str, read: Callable[[httpx2.Client], None], count: int, rounds
 
     def answer(_request: httpx2.Request) -> httpx2.Response:
         headers = {"content-type": "text/event-stream"}
-        return httpx2.Response(200, headers=headers, stream=_Chunks(chunks))
+        return httpx2.Response(200, headers=headers, stream=Chunks(chunks))
 
     def rate(name: str, player: Player) -> float:
         transport = httpx2.MockTransport(answer) if name == MOCK else None

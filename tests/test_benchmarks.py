@@ -12,7 +12,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, main
 
 PROJECT = Path(__file__).parents[1]
-HALF = ["startup", "replay", "decoder"]
+HALF = ["startup", "replay", "deliveries", "decoder"]
 SMALLEST = ("--quick", "--events=8", "--rounds=1")
 
 
@@ -49,6 +49,7 @@ def whole_run() -> str:
         "open a cassette of 8 events, é",
         "replay of 8 events through iter_raw",
         "replay of 1 events through the openai SDK",
+        "50 deliveries of 50 events through the openai SDK",
         "start of pytest",
         "import of the plugin",
         "decoding 8 events, all in one chunk",

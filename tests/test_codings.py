@@ -14,7 +14,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamtape import codings
 from streamtape.codings import (
     CODINGS,
     CodingError,
@@ -26,6 +25,7 @@ from streamtape.codings import (
     available,
     decode_body,
     decode_chunks,
+    libraries,
     named_in,
     normalise,
     without_coding,
@@ -349,11 +349,11 @@ class TestLibraries:
 
     @pytest.fixture(autouse=True)
     def _nothing_is_remembered(self) -> Iterator[None]:
-        codings._brotli.cache_clear()
-        codings._zstd.cache_clear()
+        libraries._brotli.cache_clear()
+        libraries._zstd.cache_clear()
         yield
-        codings._brotli.cache_clear()
-        codings._zstd.cache_clear()
+        libraries._brotli.cache_clear()
+        libraries._zstd.cache_clear()
 
     @pytest.mark.parametrize(("coding", "extra"), [("br", "brotli"), ("zstd", "zstd")])
     def test_a_missing_one_is_named_with_what_to_install(

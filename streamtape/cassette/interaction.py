@@ -107,11 +107,16 @@ def interaction_of(tape: Tape) -> tuple[VcrRequest, Response]:
 
 
 def without_secrets(pair: Interaction, secrets: Secrets) -> Interaction:
-    """*pair* as it may be written: request, response, and the text of an error."""
-    response = secrets.response(pair[1])
+    """*pair* as it may be written."""
+    return secrets.request(pair[0]), response_without_secrets(pair[1], secrets)
+
+
+def response_without_secrets(response: Response, secrets: Secrets) -> Response:
+    """*response* as it may be written: head, body, and the text of an error."""
+    response = secrets.response(response)
     if isinstance(timeline := response.get("timeline"), Timeline):
         response = {**response, "timeline": timeline.with_error_text(secrets.text)}
-    return secrets.request(pair[0]), response
+    return response
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vcr import VCR
@@ -17,9 +18,16 @@ from vcr.util import partition_dict
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import interaction_of, tape_of, without_secrets
-from streamtape.cassette.serializer import dump
-from streamtape.cassette.storage import CassetteFile, StreamSerializer, item, read, write_whole
-from streamtape.cassette.stream_cassette import NoMatchError, StreamCassette
+from streamtape.cassette.no_match import NoMatchError
+from streamtape.cassette.serializer import dump_pieces
+from streamtape.cassette.storage import (
+    CassetteFile,
+    StreamSerializer,
+    item_pieces,
+    read,
+    write_whole,
+)
+from streamtape.cassette.stream_cassette import StreamCassette
 from streamtape.clients import httpx as httpx_clients
 from streamtape.clients import routing
 
@@ -101,7 +109,8 @@ def save(
     """Write *tapes* as a cassette, in one piece. *secrets*: as in `use_cassette`."""
     secrets = secrets or Secrets()
     filtered = [without_secrets(interaction_of(tape), secrets) for tape in tapes]
-    write_whole(path, dump(item(*pair) for pair in filtered))
+    items = (item_pieces(*pair) for pair in filtered)
+    write_whole(path, dump_pieces(chain.from_iterable(items)))
 
 
 class _StreamVCR(VCR):  # type: ignore[misc]  # vcrpy is untyped

@@ -52,7 +52,7 @@ class Recorder:
 
     def _on_end(self, take: Take) -> None:
         self._running.discard(take)
-        if not self.closed:
+        if not (self.closed or take.withdrawn):
             self._ended.put(take)
 
     def _run(self) -> None:
@@ -60,7 +60,7 @@ class Recorder:
             if isinstance(item, threading.Event):
                 item.set()
                 continue
-            if len(item.reads) > _LONG:
+            if item.count > _LONG:
                 time.sleep(_HEAD_START)
             try:
                 self._record(item)

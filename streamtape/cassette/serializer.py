@@ -14,7 +14,7 @@ import yaml
 from vcr.serializers import yamlserializer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 HEADER = b"version: 1\ninteractions:\n"
 
@@ -29,6 +29,9 @@ _SPACE_AT_END = re.compile(rb"\n(?<= \n)")
 _LINE_BEFORE_TEXT = re.compile(rb"\n(?!\n|\Z)")
 _STARTS_INDENTED = re.compile(rb"\n*[ \t]")
 
+_SLICE = 1 << 16
+"""Bytes that stay in a processor's cache from one pass to the next."""
+
 
 # libyaml's, where PyYAML was built with it.
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # either
@@ -39,85 +42,112 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 def dump(interactions: Iterable[bytes], metadata: Mapping[str, Any] | None = None) -> bytes:
     """A whole cassette from its interactions, each by `dump_interaction`. UTF-8."""
-    parts = [HEADER, *interactions]
-    if len(parts) == 1:
-        parts = [b"version: 1\ninteractions: []\n"]
+    return b"".join(dump_pieces(interactions, metadata))
+
+
+def dump_pieces(
+    pieces: Iterable[bytes], metadata: Mapping[str, Any] | None = None
+) -> Iterator[bytes]:
+    """`dump` in pieces, from those of all interactions: so that nothing long is copied to join."""
+    given = iter(pieces)
+    first = next(given, None)
+    if first is None:
+        yield b"version: 1\ninteractions: []\n"
+    else:
+        yield HEADER
+        yield first
+    yield from given
     if metadata:
-        parts.append(_fragment({"metadata": dict(metadata)}, ""))
-    return b"".join(parts)
+        yield _fragment({"metadata": dict(metadata)}, "")
 
 
-def dump_interaction(request: Mapping[str, Any], response: Mapping[str, Any]) -> bytes:
-    """One item of the list of interactions, in reading order, as UTF-8.
+def dump_interaction(request: Mapping[str, Any], response: Mapping[str, Any]) -> Iterator[bytes]:
+    """One item of the list of interactions, in reading order, as UTF-8 in pieces.
 
     *request* has vcrpy's ``method``, ``uri``, ``body`` and ``headers``; *response* has vcrpy's keys
     with, as text, ``timeline``. Keys that a hook added are kept.
     """
-    parts = [
-        b"- request:\n",
-        _fragment({"method": request["method"], "uri": request["uri"]}, "    "),
-        *_entry("body", request["body"], "    "),
-        _fragment({"headers": request["headers"]}, "    "),
-        b"  response:\n",
-    ]
+    yield b"- request:\n"
+    yield _fragment({"method": request["method"], "uri": request["uri"]}, "    ")
+    yield from _entry("body", request["body"], "    ")
+    yield _fragment({"headers": request["headers"]}, "    ")
+    yield b"  response:\n"
     rest = {key: value for key, value in response.items() if key not in ("body", "timeline")}
-    parts.append(_fragment(rest, "    "))
+    yield _fragment(rest, "    ")
     if "body" in response:
-        parts += _body(response["body"])
+        yield from _body(response["body"])
     if "timeline" in response:
-        parts += _entry("timeline", response["timeline"], "    ")
-    return b"".join(parts)
+        yield from _entry("timeline", response["timeline"], "    ")
 
 
-def _body(body: Any) -> list[bytes]:
+def _body(body: Any) -> Iterator[bytes]:
     if not isinstance(body, dict) or "string" not in body:
-        return [_fragment({"body": body}, "    ")]
-    others = {key: value for key, value in body.items() if key != "string"}
-    parts = [b"    body:\n", *_entry("string", body["string"], "      ")]
-    return [*parts, _fragment(others, "      ")] if others else parts
+        yield _fragment({"body": body}, "    ")
+        return
+    yield b"    body:\n"
+    yield from _entry("string", body["string"], "      ")
+    if others := {key: value for key, value in body.items() if key != "string"}:
+        yield _fragment(others, "      ")
 
 
-def _entry(key: str, value: Any, indent: str) -> list[bytes]:
+def _entry(key: str, value: Any, indent: str) -> Iterator[bytes]:
     encoded = value.encode() if isinstance(value, str) else value
     if not isinstance(encoded, bytes):
-        return [_fragment({key: value}, indent)]
-    if not encoded:
-        return [_fragment({key: ""}, indent)]
-    try:
-        text = encoded.decode()
-    except UnicodeDecodeError:
-        return [_fragment({key: value}, indent)]  # PyYAML's !!binary
-    if not _fits_literal(encoded, text):
-        return [_fragment({key: text}, indent)]
-    style = "|2" if _STARTS_INDENTED.match(encoded) else "|"
-    if not encoded.endswith(b"\n"):
-        style += "-"
-    elif encoded.endswith(b"\n\n") or encoded == b"\n":
-        style += "+"
-    return [f"{indent}{key}: {style}\n".encode(), *_indented(encoded, f"{indent}  ".encode())]
-
-
-def _fits_literal(encoded: bytes, text: str) -> bool:
-    if (
-        encoded.translate(None, _ASCII_OR_MULTIBYTE)
-        or encoded.endswith(b" ")
-        or _SPACE_AT_END.search(encoded)
-    ):
-        return False
-    return encoded.isascii() or not (
-        any(character in text for character in _NO_LITERAL) or _C1_CONTROL.search(encoded)
-    )
-
-
-def _indented(encoded: bytes, indent: bytes) -> list[bytes]:
-    """*encoded* indented, ending in a line end; empty lines stay empty, lest editors strip them."""
-    if b"\n\n" in encoded:
-        lines = _LINE_BEFORE_TEXT.sub(b"\n" + indent, encoded)
+        yield _fragment({key: value}, indent)
+    elif not encoded:
+        yield _fragment({key: ""}, indent)
+    elif encoded.endswith(b" ") or not all(map(_fits_literal, _slices(encoded))):
+        yield _fragment({key: _text_or_bytes(encoded)}, indent)
     else:
-        count = encoded.count(b"\n") - encoded.endswith(b"\n")
-        lines = encoded.replace(b"\n", b"\n" + indent, count)
-    first = b"" if encoded.startswith(b"\n") else indent
-    return [first, lines] if encoded.endswith(b"\n") else [first, lines, b"\n"]
+        style = "|2" if _STARTS_INDENTED.match(encoded) else "|"
+        if not encoded.endswith(b"\n"):
+            style += "-"
+        elif encoded.endswith(b"\n\n") or encoded == b"\n":
+            style += "+"
+        yield f"{indent}{key}: {style}\n".encode()
+        yield from _literal(encoded, f"{indent}  ".encode())
+
+
+def _text_or_bytes(encoded: bytes) -> str | bytes:
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:
+        return encoded  # PyYAML's !!binary
+
+
+def _literal(encoded: bytes, indent: bytes) -> Iterator[bytes]:
+    """*encoded* indented, ending in a line end; empty lines stay empty, lest editors strip them."""
+    for lines in _slices(encoded):
+        if not lines.startswith(b"\n"):
+            yield indent
+        if b"\n\n" in lines:
+            yield _LINE_BEFORE_TEXT.sub(b"\n" + indent, lines)
+        else:  # no empty lines, as in a timeline
+            count = lines.count(b"\n") - lines.endswith(b"\n")
+            yield lines.replace(b"\n", b"\n" + indent, count)
+    if not encoded.endswith(b"\n"):
+        yield b"\n"
+
+
+def _slices(encoded: bytes) -> Iterator[bytes]:
+    """*encoded* in slices of whole lines."""
+    start = 0
+    while start < len(encoded):
+        end = encoded.find(b"\n", start + _SLICE) + 1 or len(encoded)
+        yield encoded[start:end]
+        start = end
+
+
+def _fits_literal(lines: bytes) -> bool:
+    if lines.translate(None, _ASCII_OR_MULTIBYTE) or _SPACE_AT_END.search(lines):
+        return False
+    if lines.isascii():
+        return True
+    try:
+        text = lines.decode()
+    except UnicodeDecodeError:
+        return False
+    return not (any(character in text for character in _NO_LITERAL) or _C1_CONTROL.search(lines))
 
 
 def _fragment(mapping: dict[str, Any], indent: str) -> bytes:

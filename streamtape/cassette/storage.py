@@ -7,6 +7,7 @@ import hashlib
 import os
 import threading
 import warnings
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +18,12 @@ from vcr.serializers.compat import convert_to_unicode
 
 from streamtape.cassette import loader
 from streamtape.cassette.errors import CassetteError, UnfinishedWarning
-from streamtape.cassette.serializer import HEADER, dump, dump_interaction
+from streamtape.cassette.serializer import HEADER, dump_interaction, dump_pieces
 from streamtape.cassette.timeline import Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from vcr.request import Request as VcrRequest
 
     from streamtape.cassette.interaction import Response
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
 
 def item(request: VcrRequest, response: Response) -> bytes:
     """One interaction as an item of a cassette's list, in YAML."""
+    return b"".join(item_pieces(request, response))
+
+
+def item_pieces(request: VcrRequest, response: Response) -> Iterator[bytes]:
+    """The same in pieces, none of them long."""
     return dump_interaction(_fields(request), _with_text(response))
 
 
@@ -66,7 +74,8 @@ class StreamSerializer:
             text: str = self.inner.serialize({**cassette, "interactions": interactions})
             return text
         items = [dump_interaction(each["request"], each["response"]) for each in interactions]
-        return dump(items, cassette.get("metadata")).decode()
+        pieces = dump_pieces(chain.from_iterable(items), cassette.get("metadata"))
+        return b"".join(pieces).decode()
 
     def deserialize(self, text: str) -> dict[str, Any]:
         if self.native:
@@ -149,20 +158,22 @@ class CassetteFile:
         write_whole(cassette_path, serialize(cassette_dict, serializer).encode())
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that whoever looks sees the old one or the new one, never a piece.
+def write_whole(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
+    """Write a file so that whoever looks sees the old one or the new one, never a part of it.
 
-    A symbolic link stays one; folders that are missing are made.
+    *data*: the content, whole or in pieces. A symbolic link stays one; folders that are missing are
+    made.
     """
+    pieces: Iterable[bytes] = [data] if isinstance(data, bytes) else data
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == ".gz":
-        data = gzip.compress(data, mtime=0)
+        pieces = [gzip.compress(b"".join(pieces), mtime=0)]
     # Not made from the target's name: that may be as long as the file system allows.
     beside = target.with_name(f".streamtape-{os.getpid()}-{threading.get_ident()}.new")
     try:
         with beside.open("wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -188,12 +199,12 @@ class PartFile:
             self.path = self.path.with_name(f"{self.path.name[:100]}...{digest}.yaml{self.SUFFIX}")
         self.begun = False
 
-    def append(self, text: bytes) -> None:
+    def append(self, pieces: Iterable[bytes]) -> None:
         """Add one interaction. The first one replaces the part file of an earlier run."""
         if not self.begun:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab" if self.begun else "wb") as file:
-            file.write(text if self.begun else HEADER + text)
+            file.writelines(pieces if self.begun else [HEADER, *pieces])
         self.begun = True
 
     def remove(self) -> None:

@@ -7,49 +7,35 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from vcr.cassette import Cassette, _run_hooks
-from vcr.errors import CannotOverwriteExistingCassetteException, UnhandledHTTPRequestError
-from vcr.matchers import requests_match
+from vcr.errors import UnhandledHTTPRequestError
 from vcr.record_mode import RecordMode
-from vcr.serializers import yamlserializer
 
+from streamtape.cassette.attempts import Attempts
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import (
     Interaction,
     Response,
-    answers_anything,
     interaction_of,
     keeping_timeline,
     tape_of,
     vcr_request_of,
-    without_secrets,
 )
+from streamtape.cassette.matching import Matching
+from streamtape.cassette.no_match import NoMatchError
+from streamtape.cassette.plain import mark
 from streamtape.cassette.recorder import Recorder
-from streamtape.cassette.serializer import dump
-from streamtape.cassette.storage import CassetteFile, PartFile, item, write_whole
-from streamtape.clients.routing import Play
+from streamtape.cassette.writer import Writer
+from streamtape.clients.routing import Play, directed
 from streamtape.metrics import Timing, timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from vcr.request import Request as VcrRequest
 
     from streamtape.clients.take import Take
     from streamtape.delivery import Delivery
     from streamtape.tape import Request, Tape
-
-
-class NoMatchError(CannotOverwriteExistingCassetteException):  # type: ignore[misc]  # vcrpy has no types
-    """A request that nothing in the cassette answers, while the record mode lets nothing be added.
-
-    vcrpy's exception, with the interactions that come nearest.
-    """
-
-    def __init__(self, *, cassette: StreamCassette, failed_request: VcrRequest) -> None:
-        super().__init__(cassette=cassette, failed_request=failed_request)
-        message = str(self).replace("record_mode='once' (the default)", "record_mode='once'")
-        hint = "With pytest, --streamtape-record=MODE sets it: once, new_episodes, all or rewrite."
-        self.args = (f"{message}\n\n{hint}",)
 
 
 class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
@@ -74,12 +60,11 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         self._lock = threading.RLock()
         self._sent = 0
         self._recorder = Recorder(self._record)
-        # By the identity of the response, which vcrpy hands on unchanged.
-        self._order: dict[int, int] = {}
-        self._written: dict[int, Interaction | None] = {}
-        self._items: dict[int, bytes] = {}
-        self._comparable: dict[int, VcrRequest] = {}
+        # Requests that are being recorded, filtered, by their place in the order of sending.
+        self._asked: dict[int, VcrRequest] = {}
+        self._matching = Matching(self._secrets)
         self._loading = False
+        self._attempts = Attempts()
         self.played: list[Tape] = []
         """The tapes played so far, as they were delivered, in the order of the requests."""
         self.failures: list[Exception] = []
@@ -91,10 +76,15 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         super().__init__(
             before_record_request=lambda request: self._filtered(before(request)), **options
         )
-        # A persister of the user's own may keep cassettes elsewhere than on this disk.
-        self._part = PartFile(self._path) if self._persister is CassetteFile else None
         for hooks in (self._before_save_interaction, self._after_load_interaction):
             hooks[:] = [keeping_timeline(hook) for hook in hooks]
+        self._writer = Writer(
+            self._path,
+            self._persister,
+            self._serializer,
+            self._secrets,
+            self._before_save if self._before_save_interaction else None,
+        )
 
     # ---- what a test reads
 
@@ -102,7 +92,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     def tapes(self) -> list[Tape]:
         """One for each interaction: those of the file, then those recorded, in order of sending."""
         self.settle()
-        return [tape_of(request, response) for request, response in self._in_order(self.data)]
+        return [tape_of(*pair) for pair in self._writer.in_order(self.data)]
 
     @property
     def timing(self) -> Timing:
@@ -153,8 +143,13 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
                 found = next(self._playable(filtered), None)
                 if found is not None:
                     return self._play(vcr_request, *found)
+                played = reversed([index for index, _ in self._found(filtered)])
+                if (again := self._attempts.following(played)) is not None:
+                    return self._hand_over(*again)
             if not self.write_protected:
-                return self._recorder.take(request, self._next_in_order())
+                order = self._next_in_order()
+                self._asked[order] = filtered
+                return self._recorder.take(request, order)
         refusal = NoMatchError(cassette=self, failed_request=vcr_request)
         self.failures.append(refusal)
         raise refusal
@@ -162,10 +157,27 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     def _play(self, request: VcrRequest, index: int, response: Response) -> Play:
         self._count(index, response)
         tape = tape_of(request, response)
-        if self._delivery is not None:
-            tape = tape.deliver(self._delivery)
+        delivery = directed(self, tape, self._delivery)
+        return self._hand_over(delivery, self._attempts.begin(index, delivery, tape))
+
+    def _hand_over(self, delivery: Delivery | None, tape: Tape) -> Play:
         self.played.append(tape)
-        return Play(tape, self._delivery is not None and self._delivery.waits, self._trouble)
+        return Play.under(delivery, tape, self._trouble)
+
+    def mark(self) -> Callable[[], None]:
+        """A function that takes back what was played, and what went wrong, from now on."""
+        lists: tuple[list[Any], ...] = (self.played, self.failures, self.unanswered)
+        lengths = [len(each) for each in lists]
+        rewind_plays, rewind_attempts = mark(self), self._attempts.mark()
+
+        def rewind() -> None:
+            with self._lock:
+                rewind_plays()
+                rewind_attempts()
+                for each, length in zip(lists, lengths, strict=True):
+                    del each[length:]
+
+        return rewind
 
     def _trouble(self, what: str) -> None:
         self.failures.append(AssertionError(f"{self._path}: {what}"))
@@ -175,25 +187,16 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
 
         Never what was recorded since it was opened: an SDK's retry would get its own error back.
         """
-        for index, response in self._matching(request):
-            if index < self._loaded_count and (
-                self.allow_playback_repeats or not self.play_counts[index]
-            ):
+        for index, response in self._found(request):
+            if self.allow_playback_repeats or not self.play_counts[index]:
                 yield index, response
+
+    def _found(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
+        return self._matching.find(self.data[: self._loaded_count], request, self._match_on)
 
     def _responses(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
-        return self._matching(self._before_record_request(request))
-
-    def _matching(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
-        """Compared without secrets on either side: another recorder's file may hold some."""
-        for index, (stored, response) in enumerate(self.data):
-            if answers_anything(stored):
-                yield index, response
-                continue
-            if id(stored) not in self._comparable:
-                self._comparable[id(stored)] = self._secrets.request(stored)
-            if requests_match(request, self._comparable[id(stored)], self._match_on):
-                yield index, response
+        filtered = self._before_record_request(request)
+        return self._matching.find(self.data, filtered, self._match_on)
 
     def __contains__(self, request: VcrRequest) -> bool:
         return next(self._playable(self._before_record_request(request)), None) is not None
@@ -228,32 +231,36 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
             return self._sent
 
     def _record(self, take: Take) -> None:
-        request, response = interaction_of(take.tape())
-        kept = self._append(request, response, take.sent)
-        if kept is not None:
-            self._spool(kept)
+        tape = take.tape()
+        take.reads.clear()  # the client may keep the take for long
+        _, response = interaction_of(tape)
+        del tape  # the chunks of a long stream take more memory than its body
+        self._keep(self._asked.pop(take.sent), response, take.sent)
 
     def append(self, request: VcrRequest, response: Response) -> None:
         """Add an interaction: one from the file, or one that vcrpy's own patches recorded."""
-        kept = self._append(request, response, 0 if self._loading else self._next_in_order())
-        if kept is not None and not self._loading:
-            self._spool(kept)
-
-    def _append(self, request: VcrRequest, response: Response, order: int) -> Interaction | None:
-        """What vcrpy's append does, the hooks outside the lock. None where a hook drops it."""
         filtered = self._before_record_request(request)
-        if filtered is None:
-            return None
+        if filtered is not None:
+            self._keep(filtered, response, 0 if self._loading else self._next_in_order())
+
+    def _keep(self, request: VcrRequest, response: Response, order: int) -> None:
+        """What vcrpy's append does with a filtered *request*, the hooks outside the lock.
+
+        *order*: its place among those sent, 0 for one from the file.
+        """
         kept = self._before_record_response(copy.deepcopy(response))
         if kept is None:
-            return None
+            return
         if "timeline" in response:
             kept.setdefault("timeline", response["timeline"])
         with self._lock:
-            self.data.append((filtered, kept))
-            self._order[id(kept)] = order
+            self.data.append((request, kept))
             self.dirty = True
-        return filtered, kept
+            if order:
+                self._writer.note(kept, order)
+                self._matching.has_no_secrets(request)
+        if order:
+            self._writer.spool((request, kept))
 
     def _filtered(self, request: VcrRequest | None) -> VcrRequest | None:
         """*request* without secrets: the stored one on writing, the incoming one on matching."""
@@ -280,62 +287,21 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         finally:
             self._loading = False
 
-    def _in_order(self, pairs: Iterable[Interaction]) -> list[Interaction]:
-        """*pairs* as their requests were sent. Sorted when needed: vcrpy counts plays by index."""
-        return sorted(pairs, key=lambda pair: self._order.get(id(pair[1]), 0))
-
-    def _for_writing(self, pair: Interaction) -> Interaction | None:
-        """*pair* after the hooks that run on saving, without secrets; None where a hook drops it.
-
-        Kept, since it is written twice: at once to the part file, and in the end to the cassette.
-        """
-        key = id(pair[1])
-        if key not in self._written:
-            request, response = pair
-            saved = _run_hooks(
-                self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self
-            )
-            if saved is not None:
-                saved = without_secrets(saved, self._secrets)
-            self._written[key] = saved
-        return self._written[key]
-
-    def _spool(self, pair: Interaction) -> None:
-        if self._part is not None and (written := self._for_writing(pair)) is not None:
-            self._items[id(pair[1])] = text = item(*written)
-            self._part.append(text)
+    def _before_save(self, pair: Interaction) -> Interaction | None:
+        saved: Interaction | None = _run_hooks(self._before_save_interaction, *pair, self)
+        return saved
 
     def _persist(self, cassette_dict: dict[str, list[Any]]) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
-        ordered = self._in_order(pairs)
-        if self._part is not None and self._serializer.inner is yamlserializer:
-            items = [
-                self._items.get(id(pair[1])) or item(*saved)
-                for pair in ordered
-                if (saved := self._for_writing(pair)) is not None
-            ]
-            write_whole(self._path, dump(items, self._metadata or None))
-            return
-        written = [saved for pair in ordered if (saved := self._for_writing(pair)) is not None]
-        content: dict[str, Any] = {
-            "requests": [request for request, _ in written],
-            # vcrpy turns bodies to text in place when it serializes: not in our copy.
-            "responses": [
-                {**response, "body": copy.copy(response["body"])} for _, response in written
-            ],
-        }
-        if self._metadata:
-            content["metadata"] = self._metadata
-        self._persister.save_cassette(self._path, content, serializer=self._serializer)
+        self._writer.save(pairs, self._metadata)
 
     def save(self) -> None:
         """Write the cassette in one piece, if anything changed, and remove the part file."""
         self.settle()
         self._save()
-        if self._part is not None:
-            self._part.remove()
+        self._writer.remove_part()
 
     def abandon(self) -> str | None:
         """Leave the cassette's file as it was. The path of the part file, if there is one."""
         self.settle()
-        return str(self._part.path) if self._part is not None and self._part.begun else None
+        return None if self._writer.part is None else str(self._writer.part)

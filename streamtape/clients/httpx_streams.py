@@ -5,8 +5,15 @@ Made anew for each of the two modules, whose clients check that a stream is of t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from functools import cache
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+)
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from streamtape.clients.playback import Playback, PlayedError
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from streamtape.clients.take import Take
-    from streamtape.clock import LoopClock, SystemClock
+    from streamtape.clock import Clock, LoopClock
     from streamtape.tape import ErrorKind
 
 # From most to least specific. The first class of a kind is the one that is raised on replay.
@@ -42,6 +49,18 @@ def end_with(module: ModuleType, take: Take, exc: BaseException, asked: int | No
     take.finish("error", "read", f"{type(exc).__name__}: {exc}", asked=asked)
 
 
+def end_without_response(module: ModuleType, take: Take, exc: BaseException) -> None:
+    """As `end_with`, where the transport gave no response.
+
+    What the client itself refuses to send was never on the network: it isn't recorded, since who
+    replayed it would blame the server.
+    """
+    if isinstance(exc, (module.UnsupportedProtocol, module.LocalProtocolError)):
+        take.withdraw()
+    else:
+        end_with(module, take, exc)
+
+
 def raise_played(module: ModuleType, request: Any, played: PlayedError) -> NoReturn:
     """Raise what *module* itself raises where a stream breaks so."""
     name = next(names[0] for kind, names in _ERRORS if kind == played.error)
@@ -59,7 +78,7 @@ class Tee:
     def __iter__(self) -> Generator[bytes]:
         take = self._take
         clock = take.clock
-        add = take.reads.append
+        add = take.reads.extend
         asked = clock()
         try:
             for chunk in self._stream:
@@ -91,7 +110,7 @@ class AsyncTee:
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         take = self._take
         clock = take.clock
-        add = take.reads.append
+        add = take.reads.extend
         inner: AsyncIterator[bytes] = self._stream.__aiter__()
         asked = clock()
         try:
@@ -120,29 +139,38 @@ class AsyncTee:
 class Player:
     """A response stream that hands over a tape. A second iteration goes on where the first was."""
 
-    def __init__(
-        self, module: ModuleType, playback: Playback, request: Any, clock: SystemClock
-    ) -> None:
+    def __init__(self, module: ModuleType, playback: Playback, request: Any, clock: Clock) -> None:
         self._module = module
         self._playback = playback
         self._request = request
         self._clock = clock
 
     def __iter__(self) -> Iterator[bytes]:
+        playback = self._playback
+        try:
+            yield from self._in_time() if playback.waits else playback.pieces
+            playback.end()
+        except BaseException as exc:
+            playback.close()  # a real connection is free then too
+            if isinstance(exc, PlayedError):
+                raise_played(self._module, self._request, exc)
+            raise
+
+    def _in_time(self) -> Iterator[bytes]:
         playback, clock = self._playback, self._clock
         while True:
             wait_ns, error = playback.due(clock.now_ns())
             if wait_ns:
                 clock.sleep_ns(wait_ns)
-            try:
-                if error is not None:
-                    raise error
-                chunk = playback.hand_over()
-            except PlayedError as played:
-                raise_played(self._module, self._request, played)
-            if chunk is None:
+            if error is not None:
+                raise error
+            piece = playback.hand_over()
+            if piece is None:
                 return
-            yield chunk
+            yield piece
+
+    def close(self) -> None:
+        self._playback.close()
 
 
 class AsyncPlayer:
@@ -157,20 +185,47 @@ class AsyncPlayer:
         self._clock = clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        playback = self._playback
+        try:
+            if playback.waits:
+                while (piece := await self._in_time()) is not None:
+                    yield piece
+            else:
+                # A real stream lets other tasks run, and can be cancelled, before each piece.
+                pause = _pause()
+                await pause()
+                for piece in playback.pieces:
+                    yield piece
+                    await pause()
+            playback.end()
+        except BaseException as exc:
+            playback.close()  # as `Player`
+            if isinstance(exc, PlayedError):
+                raise_played(self._module, self._request, exc)
+            raise
+
+    async def _in_time(self) -> bytes | None:
         playback, clock = self._playback, self._clock
-        while True:
-            wait_ns, error = playback.due(clock.now_ns())
-            # Also for no time at all: a real stream lets other tasks run.
-            await clock.sleep_ns(wait_ns)
-            try:
-                if error is not None:
-                    raise error
-                chunk = playback.hand_over()
-            except PlayedError as played:
-                raise_played(self._module, self._request, played)
-            if chunk is None:
-                return
-            yield chunk
+        wait_ns, error = playback.due(clock.now_ns())
+        await clock.sleep_ns(wait_ns)
+        if error is not None:
+            raise error
+        return playback.hand_over()
+
+    async def aclose(self) -> None:
+        self._playback.close()
+
+
+def _pause() -> Callable[[], Awaitable[None]]:
+    """What lets the other tasks of the running loop have their turn, in the cheapest way."""
+    import asyncio
+
+    import anyio.lowlevel
+
+    # anyio's own looks at each call for the kind of loop, which takes as long as the turn itself.
+    if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        return partial(asyncio.sleep, 0)
+    return anyio.lowlevel.checkpoint
 
 
 @cache

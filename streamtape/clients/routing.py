@@ -3,19 +3,22 @@
 Clients are patched once, however many sessions are open, and are restored when the last one
 closes. Sessions may overlap without nesting (two tasks, each with a cassette): each task finds its
 own through a context variable; a thread that has no context of ours takes the one opened last.
+That is right where this one lies inside all others; else it is a guess, and a warning says so.
 """
 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from streamtape.clients.take import Take
+    from streamtape.delivery import Delivery
     from streamtape.tape import Request, Tape
 
 
@@ -23,12 +26,28 @@ if TYPE_CHECKING:
 class Play:
     """The answer «play this tape».
 
-    ``waits``: let its time pass. ``trouble`` is told of what a test must not miss.
+    ``waits``: let its time pass; ``virtual``: on a virtual clock only. ``trouble`` is told of what
+    a test must not miss. ``streams`` are those that a client has and didn't close yet: a player
+    adds its own with the head, and takes it out when the client closes it, or when the stream
+    breaks, which frees a real connection too. ``handed`` is called before each piece goes to the
+    client.
     """
 
     tape: Tape
     waits: bool
     trouble: Callable[[str], None]
+    streams: set[object] = field(default_factory=set, compare=False)
+    virtual: bool = False
+    handed: Callable[[], object] | None = None
+
+    @classmethod
+    def under(
+        cls, delivery: Delivery | None, tape: Tape, trouble: Callable[[str], None], **more: Any
+    ) -> Self:
+        """Play *tape*, which was delivered already, at the pace of *delivery* (None: at once)."""
+        if delivery is None:
+            return cls(tape, waits=False, trouble=trouble, **more)
+        return cls(tape, delivery.waits, trouble, virtual=delivery.virtual, **more)
 
 
 class Session(Protocol):
@@ -40,12 +59,32 @@ class Session(Protocol):
         Raises what the request is to fail with.
         """
 
+    def mark(self) -> Callable[[], None]:
+        """A function that puts the session back to where it stands now, as if nothing came after.
+
+        For whoever runs the same code again inside one session.
+        """
+
+
+class GuessedSessionWarning(RuntimeWarning):
+    """Several sessions are open, and nothing says which of them a request belongs to."""
+
 
 Patcher = Callable[[], Iterator[tuple[type, str, Callable[..., object]]]]
 """Yields ``(class, method name, replacement)`` for one client library."""
 
+Director = Callable[["Session", "Tape", "Delivery | None"], "Delivery | None"]
+"""Told of each tape that a session is about to play and of the session's own delivery; says under
+which delivery it is played (None: as recorded)."""
+
+director: Director | None = None
+"""A whole test run's say in every tape that is played: set by whoever runs the tests."""
+
 _lock = threading.RLock()
 _open: list[Session] = []
+# By the identity of an open session: those that were open around it, and itself.
+_around: dict[int, tuple[Session, ...]] = {}
+_guess_told = False
 _patches = ExitStack()
 _stack: ContextVar[tuple[Session, ...]] = ContextVar("streamtape_sessions", default=())
 
@@ -55,12 +94,47 @@ def current() -> Session | None:
     for session in reversed(_stack.get()):
         if session in _open:
             return session
-    return _open[-1] if _open else None
+    opened_now = tuple(_open)  # another thread may close one at any time
+    if not opened_now:
+        return None
+    last = opened_now[-1]
+    around = _around.get(id(last), opened_now)
+    if not all(session in around for session in opened_now):
+        _tell_guess(len(opened_now))
+    return last
+
+
+def _tell_guess(count: int) -> None:
+    """Once, until another session is opened."""
+    global _guess_told  # noqa: PLW0603 - beside the list of open sessions, which it belongs to
+    if _guess_told:
+        return
+    _guess_told = True
+    warnings.warn(
+        f"a request came from a thread or task that was started outside of all {count} cassettes"
+        " and play() blocks open now, and they don't lie inside each other: the one opened last"
+        " answers it, which may be the wrong one. Start the thread inside the block, in the block's"
+        " context: asyncio.to_thread does that, and contextvars.copy_context().run as its target",
+        GuessedSessionWarning,
+        stacklevel=3,
+    )
+
+
+def sessions() -> tuple[Session, ...]:
+    """All open sessions, in the order in which they were opened."""
+    with _lock:
+        return tuple(_open)
+
+
+def directed(session: Session, tape: Tape, own: Delivery | None) -> Delivery | None:
+    """The delivery for *tape*, which *session* would play under its *own*."""
+    return own if director is None else director(session, tape, own)
 
 
 @contextmanager
 def opened(session: Session, patchers: tuple[Patcher, ...]) -> Iterator[None]:
     """*session* answers the requests of every patched client inside the block."""
+    global _guess_told  # noqa: PLW0603 - as above
     with _lock:
         if not _open:
             for patcher in patchers:
@@ -68,7 +142,9 @@ def opened(session: Session, patchers: tuple[Patcher, ...]) -> Iterator[None]:
                     _patches.callback(setattr, owner, name, owner.__dict__[name])
                     setattr(owner, name, replacement)
         _open.append(session)
-    _stack.set((*_stack.get(), session))
+        _around[id(session)] = (*_stack.get(), session)
+        _guess_told = False
+    _stack.set(_around[id(session)])
     try:
         yield
     finally:
@@ -76,5 +152,6 @@ def opened(session: Session, patchers: tuple[Patcher, ...]) -> Iterator[None]:
         _stack.set(tuple(other for other in _stack.get() if other is not session))
         with _lock:
             _open.remove(session)
+            _around.pop(id(session), None)
             if not _open:
                 _patches.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamtape import codings
 from streamtape.clock import now_ns
@@ -11,11 +11,10 @@ from streamtape.tape import Chunk, Ending, EndingKind, ErrorKind, Headers, Reque
 from streamtape.wire.framing import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-Read = tuple[int, int, bytes]
-"""When the client asked for a chunk, when it got it (both on the take's clock), and the chunk."""
-
+# What a read adds to `Take.reads`.
+_READ = 3
 _AWAY_NS = 1_000_000
 # An ending is nothing but late: noted only where it could be taken for a stall.
 _AWAY_AT_END_NS = 100_000_000
@@ -26,10 +25,13 @@ _WAITING_NS = 1_000_000
 class Take:
     """One response in the making.
 
-    The tee appends to ``reads`` until there is an ``ending``; whoever ends it first decides how.
+    For each read the tee extends ``reads`` by three items: when the client asked for a chunk, when
+    it got it (both on the take's clock), and the chunk. In one step, so that no thread sees half of
+    a read, and flat, since a tuple kept for each read costs the client as much as all else that a
+    tee does. It does so until there is an ``ending``; whoever ends it first decides how.
 
-    ``done`` is called once, with the take, when it ends; it must not raise. ``sent`` is the
-    request's place in the order of sending.
+    ``done`` is called once, with the take, when it ends or is withdrawn; it must not raise.
+    ``sent`` is the request's place in the order of sending. ``withdrawn``: it is not to be kept.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class Take:
         self.request = request
         self.sent = sent
         self.clock = clock
-        self.reads: list[Read] = []
+        self.reads: list[Any] = []
         self.ending: Ending | None = None
+        self.withdrawn = False
         self._done = done
-        self._first: dict[str, Ending] = {}
+        self._first: dict[str, Ending | None] = {}
         self._started_ns = clock()
         self._head: tuple[int, str, Headers, str] | None = None
         self._head_ns: int | None = None
@@ -61,6 +64,24 @@ class Take:
         self._head_ns = self.clock() - self._started_ns
         self._head = (status, reason, headers, http_version)
 
+    @property
+    def count(self) -> int:
+        """How many reads there were."""
+        return len(self.reads) // _READ
+
+    def whole(self, body: bytes) -> None:
+        """The body lay ready with the head, and that was all."""
+        now = self.clock()
+        if body:
+            self.reads.extend((now, now, body))
+        self.finish("eof")
+
+    def withdraw(self) -> None:
+        """Nothing was sent, so there is nothing to keep. Changes nothing after an ending."""
+        if self._first.setdefault("ending", None) is None and not self.withdrawn:
+            self.withdrawn = True
+            self._done(self)
+
     def finish(
         self,
         kind: EndingKind,
@@ -74,7 +95,8 @@ class Take:
         *asked*: when the client asked for the read that ended so, if it did.
         """
         got = self.clock()
-        before = self.reads[-1][1] if self.reads else self._started_ns + (self._head_ns or 0)
+        last = self.reads[-_READ:]
+        before = last[1] if len(last) == _READ else self._started_ns + (self._head_ns or 0)
         late = asked is not None and _lay_waiting(before, asked, got, away_ns=_AWAY_AT_END_NS)
         ending = Ending(kind, got - self._started_ns, error, text, late)
         # Decided by one atomic step and no lock: a finalizer may run inside this very function.
@@ -93,10 +115,11 @@ class Take:
         status, reason, headers, http_version = self._head
         # What the reader got after another thread had ended the take doesn't belong to it.
         reads = self.reads[: self._kept]
-        coding, pieces = _decoded(headers, [data for _, _, data in reads], ending)
+        raw = reads[2::_READ]
+        coding, pieces = _decoded(headers, raw, ending)
         if coding is not None:
             headers = codings.without_coding(headers)
-        chunks = self._chunks(reads, pieces)
+        chunks = self._chunks(zip(reads[0::_READ], reads[1::_READ], raw, pieces, strict=True))
         content_type = next((v for name, v in headers if name.lower() == "content-type"), None)
         return Tape(
             chunks=tuple(chunks),
@@ -111,11 +134,12 @@ class Take:
             http_version=http_version,
         )
 
-    def _chunks(self, reads: Sequence[Read], pieces: Sequence[bytes]) -> list[Chunk]:
+    def _chunks(self, reads: Iterable[tuple[int, int, bytes, bytes]]) -> list[Chunk]:
+        """The chunks of *reads*: each with what it decodes to."""
         start = self._started_ns
         before = start + (self._head_ns or 0)
         chunks = []
-        for (asked, got, data), piece in zip(reads, pieces, strict=True):
+        for asked, got, data, piece in reads:
             late = _lay_waiting(before, asked, got)
             before = got
             # Bytes that decode to nothing (a gzip header or trailer) are no chunk of their own.

@@ -12,6 +12,7 @@ from streamtape.clock.running import (
     LoopClock,
     SystemClock,
     VirtualClockError,
+    VirtualLoopClock,
     loop_is_virtual,
     now_ns,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "SteppedClock",
     "SystemClock",
     "VirtualClockError",
+    "VirtualLoopClock",
     "loop_is_virtual",
     "now_ns",
     "plain_clock",

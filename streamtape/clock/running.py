@@ -62,6 +62,43 @@ class LoopClock:
         await self._anyio.sleep(max(duration_ns, 0) / 1e9)
 
 
+class VirtualLoopClock(LoopClock):
+    """The clock of the running loop, where that is virtual.
+
+    Making one raises `VirtualClockError` under a loop whose time is real, and RuntimeError where no
+    loop runs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not loop_is_virtual():
+            raise VirtualClockError(f"pace='virtual', but {REAL_LOOP}")
+
+    async def sleep_ns(self, duration_ns: int) -> None:
+        """Let *duration_ns* nanoseconds of the loop pass.
+
+        Raises `VirtualClockError` where a thread of trio's is at work: trio's clock jumps while it
+        is, so any time would be wrong.
+        """
+        trio = sys.modules.get("trio")
+        if duration_ns > 0 and trio is not None and trio.lowlevel.in_trio_run():
+            at_work = trio.to_thread.current_default_thread_limiter().borrowed_tokens
+            if at_work:
+                raise VirtualClockError(
+                    f"{at_work} of trio's threads at work under a virtual clock, which jumps while"
+                    " they are: every time would be wrong. Await them before the stream is read, or"
+                    " do their work without a thread"
+                )
+        await super().sleep_ns(duration_ns)
+
+
+REAL_LOOP = (
+    "the time of this event loop is real. Run the test under a virtual one: with pytest-asyncio"
+    " @pytest.mark.looptime (of looptime), with pytest-trio the fixture autojump_clock, with anyio"
+    " an anyio_backend with looptime's loop_factory or trio.testing.MockClock(autojump_threshold=0)"
+)
+
+
 def loop_is_virtual() -> bool:
     """Whether the time of the loop that runs here is its own, and not the machine's.
 

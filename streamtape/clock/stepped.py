@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from streamtape.clock.running import Clock, SystemClock
+from streamtape.clock.running import Clock, SystemClock, VirtualClockError
 
 _open: list[SteppedClock] = []
 _SYSTEM = SystemClock()
@@ -56,6 +56,16 @@ class SteppedClock:
             _open.remove(self)
 
 
-def plain_clock() -> Clock:
-    """The clock on which plain code waits here: the `SteppedClock` in force, or the system's."""
-    return _open[-1] if _open else _SYSTEM
+def plain_clock(*, virtual: bool = False) -> Clock:
+    """The clock on which plain code waits here: the `SteppedClock` in force, or the system's.
+
+    Raises `VirtualClockError` where that is real and *virtual* insists.
+    """
+    if _open:
+        return _open[-1]
+    if virtual:
+        raise VirtualClockError(
+            "pace='virtual', but plain code waits on the system's clock here. Ask for the fixture"
+            " stream_clock, whose clock the player moves, or take pace='recorded'"
+        )
+    return _SYSTEM

@@ -6,7 +6,7 @@ import sys
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Self
 
-from streamtape.clock.running import LoopClock, VirtualClockError, loop_is_virtual
+from streamtape.clock.running import REAL_LOOP, LoopClock, VirtualClockError, loop_is_virtual
 from streamtape.clock.stepped import SteppedClock
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class StreamClock:
         if not _in_loop():
             return self._stepped.now_ns() / 1e9
         if not loop_is_virtual():
-            raise VirtualClockError(_REAL_LOOP)
+            raise VirtualClockError(f"there is no virtual time to tell: {REAL_LOOP}")
         clock = LoopClock()
         loop = _loop()
         now_ns = clock.now_ns()
@@ -72,14 +72,6 @@ class StreamClock:
         from streamtape.clock.bridge import bridged
 
         return bridged(self._stepped)
-
-
-_REAL_LOOP = (
-    "the time of this event loop is real, so there is no virtual time to tell. Run the test under a"
-    " virtual loop: @pytest.mark.looptime (looptime, with pytest-asyncio), the fixture"
-    " autojump_clock (pytest-trio), or an anyio_backend with looptime's loop_factory or with"
-    " trio.testing.MockClock(autojump_threshold=0)"
-)
 
 
 def _in_loop() -> bool:

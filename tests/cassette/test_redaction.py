@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from vcr.request import Request
 
 from streamtape.cassette.filters import Secrets
-from streamtape.cassette.redaction import bodies, fields, shapes
+from streamtape.cassette.redaction import bodies, fields, names, shapes
+from streamtape.cassette.redaction.probes import Probe
 from streamtape.cassette.redaction.skim import skim
 
 PLAIN = Secrets(environ={})
@@ -368,7 +369,7 @@ class TestShapes:
         assert len(probed) == len(shapes._SHAPES)
         for probe, group in shapes._PROBES:
             for shape in group:
-                assert probe.search(f" {shape.prefix}".encode()), shape.prefix
+                assert probe.found(f" {shape.prefix}".encode()), shape.prefix
 
 
 def events(count: int) -> list[str]:
@@ -419,6 +420,12 @@ class TestSkimming:
         if b'"' not in needle and b"\n" not in needle:
             assert (needle in skim(body)) == (needle in body)
 
+    def test_takes_out_what_lies_across_the_end_of_an_event(self) -> None:
+        body = "\n\n".join(events(1000)).encode()
+        across = b'":null,"finish_reason":null}\n\nevent: delta\ndata: {"id":"'
+        assert body.count(across) == 999
+        assert skim(body).count(b'"finish_reason":') <= 3
+
     def test_a_value_with_a_quote_is_looked_for_in_the_whole_body(self) -> None:
         value = '","model":"gpt","n":'
         body = "\n\n".join(events(300)).encode()
@@ -438,6 +445,39 @@ def unskimmed(body: bytes) -> bytes:
         return PLAIN.body(body)
 
 
+class TestProbes:
+    """Whether there is anything to replace at all is asked first, in a cheaper way."""
+
+    PIECES = (
+        *("key", "KEY", "api_key", "token", "access_token", "Token", "sig", "x-sig", "Signature"),
+        *("secret", "passwor", "password", "authorization", "authorizatio", "é", "k", "api_k", "_"),
+        *('"', '\\"', "\\", '\\\\"', "=", ":", ' "a"', "\n", " "),
+    )
+
+    @pytest.mark.parametrize("named", [(), ("api_k",), ("\u043f\u0430\u0440", "x.y-z")])
+    @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+    def test_of_fields_find_what_the_search_for_names_finds(
+        self, named: tuple[str, ...], text: str
+    ) -> None:
+        searched = Secrets(fields=named, environ={})._bodies.fields
+        data = text.encode()
+        found = any(probe.found(data) for probe in searched._probes)
+        assert found == any(finder.search(data.lower()) for finder in searched._finders)
+
+    def test_of_no_names_find_nothing(self) -> None:
+        keep = [*names.FIELDS, *names.URL_FIELDS]
+        body = '{"api_key": "s", "password": "s"}'
+        assert filtered(body, secrets=Secrets(keep=keep, environ={})) == body
+
+    @pytest.mark.parametrize("pivot", [b"-", b"xox"])
+    @pytest.mark.parametrize("before", [0, 1, 63, 64, 65, 200])
+    def test_find_what_comes_after_many_that_are_nothing(self, pivot: bytes, before: int) -> None:
+        probe = Probe(pivot, rb"(?=!)")
+        assert not probe.found(pivot * before)
+        assert probe.found(pivot * before + pivot + b"!")
+        assert probe.found(b" " + (pivot + b" ") * before + pivot + b"!")
+
+
 class TestHostileBodies:
     """Of a million bytes each: anything quadratic would take hours."""
 
@@ -451,6 +491,7 @@ class TestHostileBodies:
             "AKIA", "xox", '"api_key":[', '"api_key":["', '"api_key":"', "\\", '\\"', '"', "a",
             '"secret":\n', '"password"   ', "?sig=", "&api_key=a", "_api_key", "://", "u@",
             'data: {"api_key": "', "basic ", "bearer a", "\0", "%41", '"secret":1', "-", "A",
+            "_key\\",
         ],
     )  # fmt: skip
     def test_take_linear_time(self, piece: str) -> None:

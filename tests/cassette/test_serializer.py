@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
+from streamtape.cassette import serializer
 from streamtape.cassette.serializer import dump, dump_interaction
 
 HOSTILE = list(
@@ -31,7 +32,7 @@ def interaction(
     }
     if timeline:
         response["timeline"] = timeline
-    return dump_interaction(request, response)
+    return b"".join(dump_interaction(request, response))
 
 
 def as_bytes(value: str | bytes) -> bytes:
@@ -49,6 +50,17 @@ def test_any_text_and_any_bytes_load_as_they_were(
     assert as_bytes(first["request"]["body"]) == as_bytes(request_body)
     assert first["response"].get("timeline", "") == timeline
     assert as_bytes(second["response"]["body"]["string"]) == as_bytes(request_body)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4])
+@given(body=bodies)
+def test_a_long_body_is_written_slice_by_slice_as_if_it_were_in_one(
+    size: int, body: str | bytes
+) -> None:
+    whole = interaction(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serializer, "_SLICE", size)
+        assert interaction(body) == whole
 
 
 @given(body=bodies)

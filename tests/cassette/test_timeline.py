@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtape import Chunk, Ending, Tape
+from streamtape.cassette import timeline_text
 from streamtape.cassette.errors import CassetteError
 from streamtape.cassette.timeline import Timeline
 
@@ -114,6 +115,34 @@ def test_chunks_come_back_with_times_rounded_to_the_microsecond(
         ending.text,
     )
     assert back.text() == text
+    # As the parser reads it that goes line by line, whatever the form.
+    by_line = Timeline(*timeline_text.read(text))
+    assert (by_line.chunks(body), by_line.ending) == (back.chunks(body), back.ending)
+
+
+@pytest.mark.parametrize(
+    "marks", [[], ["1"], ["1", "2", "3"], ["3", "1"], ["1+4", "2"], ["1 ~", "2"], ["+5", "+90"]]
+)
+@pytest.mark.parametrize("ending", ["eof", "closed", "eof ~"])
+@pytest.mark.parametrize("head", ["head sse", "head raw gzip"])
+def test_what_is_read_at_once_and_what_is_read_line_by_line_is_the_same(
+    head: str, marks: list[str], ending: str
+) -> None:
+    lines = [f"{n * 1000 + 7 * n}.{n:03} {mark}\n" for n, mark in enumerate([head, *marks, ending])]
+    text = "".join(lines)
+    assert timeline_text.written_head(text) == lines[0]
+    arrivals, end = timeline_text.read_written(text)
+    _, _, _, expected, expected_end = timeline_text.read(text)
+    assert [
+        [*column] for column in (arrivals.at_ns, arrivals.frames, arrivals.extras, arrivals.late)
+    ] == [[*column] for column in (expected.at_ns, expected.frames, expected.extras, expected.late)]
+    assert end == expected_end
+
+
+def test_times_that_decrease_are_written_as_standing_still() -> None:
+    chunks = [Chunk(5 * MS, b"a"), Chunk(3 * MS, b"b"), Chunk(6 * MS, b"c")]
+    text = Timeline.of(Tape(tuple(chunks), Ending("eof", 6 * MS))).text()
+    assert text == "0.000 head raw\n5.000 +1\n0.000 +2\n1.000 +3\n0.000 eof\n"
 
 
 def test_rounding_errors_do_not_add_up() -> None:
@@ -197,6 +226,8 @@ def test_a_connect_error_has_no_head() -> None:
         ('0 head sse\n1 error sunspots "x"\n', 41, "connect-timeout"),
         ('0 head sse\n1 error read "\\q"\n', 41, "JSON"),
         ("0 head sse\n1 error read reset\n", 41, "error KIND"),
+        (f"0.000 head sse\n{'9' * 5000}.000 1\n0.000 eof\n", 41, "milliseconds"),
+        (f"0.000 head sse\n1.000 {'9' * 5000}\n0.000 eof\n", 41, "a chunk such as"),
     ],
 )
 def test_an_unknown_mark_is_an_error_that_names_its_line(

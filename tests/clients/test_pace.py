@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,6 +19,7 @@ import trio.testing
 
 import streamtape
 from streamtape import Chunk, Delivery, Ending, Tape
+from streamtape.clock import SteppedClock, VirtualClockError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -413,75 +416,61 @@ def test_a_reader_that_leaves_before_the_head_is_not_in_trouble(
 # --- plain code -----------------------------------------------------------------------------------
 
 
-class FakeClock:
-    """Time passes only where it is slept."""
-
-    def __init__(self) -> None:
-        self.ns = 12_345
-
-    def now_ns(self) -> int:
-        return self.ns
-
-    def sleep_ns(self, duration_ns: int) -> None:
-        assert duration_ns > 0
-        self.ns += duration_ns
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+def clock() -> Iterator[SteppedClock]:
     """The clock of every player in plain code."""
-    fake = FakeClock()
-    monkeypatch.setattr("streamtape.clients.httpx.SystemClock", lambda: fake)
-    return fake
+    stepped = SteppedClock()
+    with stepped.running():
+        yield stepped
 
 
 def arrivals_sync(
     module: ModuleType,
-    clock: FakeClock,
+    clock: SteppedClock,
     *,
     read: float | None = None,
     away: dict[int, int] | None = None,
     times: list[int],
 ) -> None:
     """As `arrivals`; *away* in nanoseconds."""
-    start = clock.ns
+    start = clock.now_ns()
     try:
         with (
             module.Client(timeout=module.Timeout(None, read=read)) as client,
             client.stream("GET", "http://test/") as response,
         ):
-            times.append(clock.ns - start)
+            times.append(clock.now_ns() - start)
             for number, _ in enumerate(response.iter_raw()):
-                times.append(clock.ns - start)
-                clock.ns += (away or {}).get(number, 0)
+                times.append(clock.now_ns() - start)
+                clock.sleep_ns((away or {}).get(number, 0))
     finally:
-        times.append(clock.ns - start)
+        times.append(clock.now_ns() - start)
 
 
 @each_module
 class TestPlainCode:
     def test_everything_comes_at_its_recorded_time(
-        self, module: ModuleType, clock: FakeClock
+        self, module: ModuleType, clock: SteppedClock
     ) -> None:
         times: list[int] = []
         with streamtape.play(RHYTHM, Delivery(pace="recorded")):
             arrivals_sync(module, clock, times=times)
         assert times == times_of(RHYTHM)
 
-    def test_a_factor_multiplies_the_speed(self, module: ModuleType, clock: FakeClock) -> None:
+    def test_a_factor_multiplies_the_speed(self, module: ModuleType, clock: SteppedClock) -> None:
         times: list[int] = []
         with streamtape.play(RHYTHM, Delivery(pace=0.5)):
             arrivals_sync(module, clock, times=times)
         assert times == [2 * at_ns for at_ns in times_of(RHYTHM)]
 
-    def test_no_time_passes_under_instant(self, module: ModuleType, clock: FakeClock) -> None:
+    def test_no_time_passes_under_instant(self, module: ModuleType, clock: SteppedClock) -> None:
         times: list[int] = []
         with streamtape.play(RHYTHM):
             arrivals_sync(module, clock, times=times)
         assert times == [0] * (len(RHYTHM.chunks) + 2)
 
     def test_a_reader_that_was_away_shifts_nothing(
-        self, module: ModuleType, clock: FakeClock
+        self, module: ModuleType, clock: SteppedClock
     ) -> None:
         tape = tape_of([100, 100, 100, 100, 100, 100])
         times: list[int] = []
@@ -489,7 +478,9 @@ class TestPlainCode:
             arrivals_sync(module, clock, times=times, away={0: 250 * MS})
         assert [at_ns / MS for at_ns in times] == [100, 200, 450, 450, 500, 600]
 
-    def test_a_read_timeout_comes_exactly_then(self, module: ModuleType, clock: FakeClock) -> None:
+    def test_a_read_timeout_comes_exactly_then(
+        self, module: ModuleType, clock: SteppedClock
+    ) -> None:
         times: list[int] = []
         tape = tape_of([100, 100, 7_000, 7_000, 100])
         with streamtape.play(tape, Delivery(pace="recorded")):
@@ -497,7 +488,7 @@ class TestPlainCode:
                 arrivals_sync(module, clock, times=times, read=5.0, away={0: 3 * SECOND, 1: SECOND})
         assert [at_ns / MS for at_ns in times] == [100, 200, 7_200, 13_200]
 
-    def test_a_late_chunk_never_times_out(self, module: ModuleType, clock: FakeClock) -> None:
+    def test_a_late_chunk_never_times_out(self, module: ModuleType, clock: SteppedClock) -> None:
         tape = tape_of([100, 100, 60_000, 100, 100], late=frozenset({1}))
         times: list[int] = []
         with streamtape.play(tape, Delivery(pace="recorded")):
@@ -505,7 +496,7 @@ class TestPlainCode:
         assert times == times_of(tape)
 
     def test_an_error_before_the_head_comes_at_its_time(
-        self, module: ModuleType, clock: FakeClock
+        self, module: ModuleType, clock: SteppedClock
     ) -> None:
         tape = broken_off(Ending("error", 7 * SECOND, "connect", "no luck"))
         times: list[int] = []
@@ -525,3 +516,97 @@ def test_what_was_recorded_at_a_pace_has_its_times(run: Any, tmp_path: Path) -> 
     with streamtape.play(loaded, Delivery(pace="recorded")):
         run(lambda: arrivals(httpx, times))
     assert times == times_of(RHYTHM)
+
+
+# --- virtual time, insisted on --------------------------------------------------------------------
+
+
+TEN_MINUTES = tape_of([1_000, *[3_000] * 200])
+"""A chunk each three seconds, for ten minutes."""
+
+
+@each_module
+class TestVirtual:
+    @each_loop
+    def test_ten_minutes_pass_in_no_time_and_to_the_nanosecond(
+        self, module: ModuleType, run: Callable[..., None]
+    ) -> None:
+        times: list[int] = []
+        with streamtape.play(TEN_MINUTES, Delivery(pace="virtual")):
+            run(lambda: arrivals(module, times, read=5.0))
+        assert times == times_of(TEN_MINUTES)
+
+    def test_plain_code_too(self, module: ModuleType, clock: SteppedClock) -> None:
+        times: list[int] = []
+        with streamtape.play(TEN_MINUTES, Delivery(pace="virtual")):
+            arrivals_sync(module, clock, read=5.0, times=times)
+        assert times == times_of(TEN_MINUTES)
+
+    @pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)])
+    def test_a_real_loop_is_refused_and_the_test_hears_of_it_whatever_the_client_does(
+        self, module: ModuleType, run: Callable[..., None]
+    ) -> None:
+        async def main() -> None:
+            async with module.AsyncClient() as client:
+                with pytest.raises(VirtualClockError, match=r"@pytest\.mark\.looptime"):
+                    await client.get("http://tape.test/")
+
+        with (
+            pytest.raises(AssertionError, match="pace='virtual', but the time of this event loop"),
+            streamtape.play(RHYTHM, Delivery(pace="virtual")),
+        ):
+            run(main())
+
+    def test_the_systems_clock_is_refused(self, module: ModuleType) -> None:
+        with (
+            pytest.raises(AssertionError, match="Ask for the fixture stream_clock"),
+            streamtape.play(RHYTHM, Delivery(pace="virtual")),
+            module.Client() as client,
+            suppress(VirtualClockError),
+        ):
+            client.get("http://tape.test/")
+
+    def test_threads_of_trio_at_work_are_refused(self, module: ModuleType) -> None:
+        at_work = threading.Event()
+        done = threading.Event()
+
+        def work() -> None:
+            at_work.set()
+            done.wait()
+
+        async def main() -> None:
+            async with module.AsyncClient() as client, trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, work)
+                while not at_work.is_set():
+                    await trio.lowlevel.checkpoint()
+                try:
+                    with pytest.raises(VirtualClockError, match="1 of trio's threads at work"):
+                        await client.get("http://tape.test/")
+                finally:
+                    done.set()
+
+        with streamtape.play(RHYTHM, Delivery(pace="virtual")):
+            on_trio(main)
+
+    @each_loop
+    def test_a_real_server_is_refused_in_virtual_time(
+        self, module: ModuleType, run: Callable[..., None], tmp_path: Path
+    ) -> None:
+        async def main() -> None:
+            async with module.AsyncClient() as client:
+                with pytest.raises(VirtualClockError, match="a request to a real server"):
+                    await client.get("http://127.0.0.1:9/")
+
+        with streamtape.use_cassette(tmp_path / "new.yaml", record_mode="once"):
+            run(main)
+
+    def test_a_real_server_is_refused_where_the_clock_is_stepped(
+        self, module: ModuleType, clock: SteppedClock, tmp_path: Path
+    ) -> None:
+        with (
+            streamtape.use_cassette(tmp_path / "new.yaml", record_mode="once"),
+            module.Client() as client,
+            pytest.raises(VirtualClockError, match="a request to a real server"),
+        ):
+            client.get("http://127.0.0.1:9/")
+        assert clock.now_ns() == 0

@@ -126,20 +126,22 @@ def test_the_client_sees_each_chunk_before_the_server_writes_the_next(
 def test_a_content_coding_is_kept_decoded_and_replayed_encoded(
     driver: Driver, coding: str, tmp_path: Path
 ) -> None:
+    # httpx decodes zstd only with a package that is older than the standard library's.
+    asked: Any = {"headers": {"accept-encoding": coding}}
     with serve(Response(*apart(PIECES), coding=coding)) as server:
-        bare = driver.get(f"{server.url}/stream", "iter_bytes")
-        recorded = record(driver, tmp_path / "a.yaml", server, style="iter_bytes")
+        bare = driver.get(f"{server.url}/stream", "iter_bytes", **asked)
+        recorded = record(driver, tmp_path / "a.yaml", server, style="iter_bytes", **asked)
     assert recorded.pieces == bare.pieces
     (tape,) = streamtape.load(tmp_path / "a.yaml")
     assert data_of(tape) == PIECES
     assert tape.coding == coding
     assert not {"content-encoding", "content-length"} & {name for name, _ in tape.headers}
     with streamtape.use_cassette(tmp_path / "a.yaml"):
-        replayed = driver.get(f"{server.url}/stream", "iter_bytes")
+        replayed = driver.get(f"{server.url}/stream", "iter_bytes", **asked)
     assert replayed.pieces == recorded.pieces
     assert ("content-encoding", coding) in replayed.headers
     with streamtape.use_cassette(tmp_path / "a.yaml"):
-        raw = driver.get(f"{server.url}/stream", "iter_raw")
+        raw = driver.get(f"{server.url}/stream", "iter_raw", **asked)
     assert b"".join(raw.pieces) != BODY
 
 

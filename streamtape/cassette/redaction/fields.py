@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from streamtape.cassette.redaction.probes import Probe
 from streamtape.cassette.redaction.shapes import REDACTED
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _NAME_WINDOW = 64
 _NAME_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-." + bytes(
     range(0x80, 0x100)
 )
+
+_NAME_ENDS = (b'"', b"\\", b"=")
+"""What stands behind a name: a quotation mark, or backslashes and one, or that of a parameter."""
 
 _SPACE = rb"(?:\s|\\++[nrt])*+"  # in JSON within JSON a line feed is a backslash and an n
 _COLON = re.compile(_SPACE + rb":" + _SPACE + rb"(?:data:" + _SPACE + rb")?+")
@@ -57,21 +61,22 @@ class SecretFields:
         self._names = names
         self._url_names = url_names
         self._form_names = form_names
-        last_words = names.last_words | url_names.last_words
+        last_words = sorted(names.last_words | url_names.last_words)
+        self._probes = [_probe(end, last_words, url_names) for end in _NAME_ENDS if last_words]
         starts = sorted({word[:3] for word in last_words})
         self._finders = [
-            _finder([word for word in sorted(last_words) if word[:3] == start], url_names)
+            _finder([word for word in last_words if word[:3] == start], url_names)
             for start in starts
         ]
 
     def replace(self, data: bytes, skimmed: bytes) -> bytes:
         """*data* with the values replaced, whatever it is; *skimmed* is its skimmed text."""
-        folded = skimmed.lower()
-        finders = [finder for finder in self._finders if finder.search(folded)]
-        if not finders:
+        if not any(probe.found(skimmed) for probe in self._probes):
             return data
         folded = data.lower()
-        ends = sorted({match.end() for finder in finders for match in finder.finditer(folded)})
+        ends = sorted(
+            {match.end() for finder in self._finders for match in finder.finditer(folded)}
+        )
         return _edited(data, ends, self._values_at)
 
     def replace_form(self, data: bytes) -> bytes:
@@ -120,17 +125,40 @@ class SecretFields:
                 yield from _json_values(data, colon.end(), quote[1])
 
 
+def _probe(end: bytes, words: list[str], names: SecretNames) -> Probe:
+    """Tells whether one of *words* stands at the end of a name, before *end*, in any letters."""
+    pivot = re.escape(end)
+    # Most names are refused by their last two letters, or by the last where a word has just one.
+    columns = [
+        bytes(column) for column in zip(*(word.encode()[:-3:-1] for word in words), strict=False)
+    ]
+    quick = b"".join(b"[%b]" % re.escape(each + each.upper()) for each in reversed(columns))
+    patterns = [
+        rb"(?<=%b%b%b)" % (_before(word, names), re.escape(word.encode()), pivot) for word in words
+    ]
+    rest = rb"(?<=%b%b)(?i:%b)" % (quick, pivot, b"|".join(patterns))
+    return Probe(end, rest + rb'(?=\\*+")' if end == b"\\" else rest)
+
+
+def _before(word: str, names: SecretNames) -> bytes:
+    """A pattern of what has to stand before *word* for a name to end in it.
+
+    Where the word alone is none of *names* there has to be more, so that the thousand ``"token"``
+    of logprobs cost nothing.
+    """
+    return b"" if word in names else rb"[A-Za-z0-9_.\x80-\xff-]"
+
+
 def _finder(words: list[str], names: SecretNames) -> re.Pattern[bytes]:
     """Finds each of *words*, in lower case and alike in three letters, at the end of a name.
 
-    Where the word alone is none of *names* another has to stand before it, so that the thousand
-    ``"token"`` of logprobs cost nothing. The pattern begins with what the words share, since `re`
-    searches for a literal start at the speed of `bytes.find`.
+    The pattern begins with what the words share, since `re` searches for a literal start at the
+    speed of `bytes.find`.
     """
     patterns = []
     for word in words:
-        literal = re.escape(word.encode())
-        longer = b"" if word in names else rb"(?<=[a-z0-9_.\x80-\xff-]%b)" % literal
+        before = _before(word, names)
+        longer = rb"(?<=%b%b)" % (before, re.escape(word.encode())) if before else b""
         patterns.append(re.escape(word[3:].encode()) + longer)
     start = re.escape(words[0][:3].encode())
     return re.compile(rb'%b(?:%b)(?=\\*+"|=)' % (start, b"|".join(patterns)))

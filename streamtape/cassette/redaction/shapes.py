@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from streamtape.cassette.redaction.probes import Probe
+
 REDACTED = b"REDACTED"
 """What stands in a cassette in place of a secret."""
 
@@ -110,7 +112,7 @@ _PEM = _Shape(
     ),
     is_secret=_holds_key,
     prefix="-----BEGIN ",
-    pivot="-----BEGIN ",
+    pivot="-",
 )
 
 _SHAPES = (
@@ -126,7 +128,7 @@ _SHAPES = (
     # Google: API keys, access tokens, client secrets
     _shape("AIza", _TOKEN + rb"{35}" + _END, pivot="A"),
     _shape("AQ.", rb"Ab" + _TOKEN + rb"{40,}+", pivot="A"),
-    _shape("ya29.", rb"[A-Za-z0-9_.-]{30,}+"),
+    _shape("ya29.", rb"[A-Za-z0-9_.-]{30,}+", pivot="."),
     _shape("GOCSPX-", _TOKEN + rb"{28}" + _END, pivot="-"),
     # GitHub, GitLab
     *(_shape(f"gh{kind}_", rb"[A-Za-z0-9]{36,}+", pivot="_") for kind in "pousr"),
@@ -158,7 +160,7 @@ _SHAPES = (
     _shape("npm_", rb"[A-Za-z0-9]{36}" + _END, pivot="_"),
     _shape("pypi-", rb"AgE" + _TOKEN + rb"{50,}+", pivot="-"),
     _shape("dckr_pat_", _TOKEN + rb"{20,}+", _looks_random, pivot="_"),
-    _shape("SG.", rb"[A-Za-z0-9_-]{16,32}+\.[A-Za-z0-9_-]{16,64}+"),  # SendGrid
+    _shape("SG.", rb"[A-Za-z0-9_-]{16,32}+\.[A-Za-z0-9_-]{16,64}+", pivot="."),  # SendGrid
     # JSON Web Tokens, RFC 7519: three parts when signed, five when encrypted. One without a
     # signature is no credential.
     _shape(
@@ -171,16 +173,16 @@ _SHAPES = (
 )
 
 
-def _probes() -> Iterator[tuple[re.Pattern[bytes], list[_Shape]]]:
-    """For each pivot a pattern that finds all prefixes with it in one pass, and their shapes."""
+def _probes() -> Iterator[tuple[Probe, list[_Shape]]]:
+    """For each pivot a probe that finds all prefixes with it in one pass, and their shapes."""
     for pivot in sorted({shape.pivot for shape in _SHAPES}):
         shapes = [shape for shape in _SHAPES if shape.pivot == pivot]
         prefixes = b"|".join(shape.after_pivot() for shape in shapes)
-        literal = re.escape(pivot).encode()
         # Most of what has the pivot is refused by the one character before it.
         before = sorted({shape.prefix.rpartition(pivot)[0][-1:] for shape in shapes})
-        quick = rb"(?<=[%b]%b)" % ("".join(before).encode(), literal) if all(before) else b""
-        yield re.compile(rb"%b%b(?:%b)" % (literal, quick, prefixes)), shapes
+        places = ("".join(before).encode(), re.escape(pivot).encode())
+        quick = rb"(?<=[%b]%b)" % places if all(before) else b""
+        yield Probe(pivot.encode(), rb"%b(?:%b)" % (quick, prefixes)), shapes
 
 
 _PROBES = tuple(_probes())
@@ -189,7 +191,7 @@ _PROBES = tuple(_probes())
 def replace_shapes(data: bytes, skimmed: bytes) -> bytes:
     """*data* with each secret of a known shape replaced; *skimmed* is its skimmed text."""
     for probe, shapes in _PROBES:
-        if probe.search(skimmed):
+        if probe.found(skimmed):
             for shape in shapes:
                 data = shape.replace(data)
     return data
