@@ -31,6 +31,7 @@ from streamtape.providers import (
     output_tokens,
     stream_text,
     token_text,
+    with_token_text,
 )
 from streamtape.providers.paths import path, paths, texts
 from streamtape.wire.framing import event_reader
@@ -684,6 +685,7 @@ class TestPaths:
     )
     def test_finds(self, written: str, found: list[object]) -> None:
         assert path(written).find(self.PAYLOAD) == found
+        assert [holder[key] for holder, key in path(written).places([self.PAYLOAD])] == found
         assert str(path(written)) == f"path({written!r})"
         assert path(written) == path(written)
 
@@ -696,6 +698,16 @@ class TestPaths:
         assert texts(paths("z", "x[]", "y"), {"x": ["a", 1, "b"], "y": "c"}) == "ab"
         assert texts(paths("x[]", "y"), {"x": [""], "y": "c"}) == "c"
         assert texts((), {}) == ""
+
+    def test_what_is_found_can_be_replaced(self) -> None:
+        root: list[Any] = [json.loads(json.dumps(self.PAYLOAD))]
+        for holder, key in path("list[k=y].v").places(root):
+            holder[key] = "new"
+        assert root == [{**self.PAYLOAD, "list": [
+            {"k": "x", "v": 1}, {"k": "y", "v": "new", "t": True}, 3]}]  # fmt: skip
+        [(holder, key)] = path("").places(root)
+        holder[key] = "all"
+        assert root == ["all"]
 
 
 # Total: whatever comes, something is said and nothing is raised.
@@ -781,6 +793,265 @@ def test_every_provider_reads_every_event(one: Event) -> None:
     for provider in PROVIDERS:
         readings(provider, one)
         provider.output_tokens([one])
+
+
+# Writing: another text in an event, one event as several, and an error in the provider's words.
+
+WITH_TEXT = [one for stream in STREAMS for one, (text, _, _) in written(stream) if text]
+"""Every event above that has a text."""
+
+
+def whose(one: Event) -> Provider:
+    """The provider of an event that stands by itself."""
+    provider = detect([one])
+    assert provider is not None
+    return provider
+
+
+def leaves(value: object, where: tuple[object, ...] = ()) -> Iterator[tuple[object, object]]:
+    """Each value in a payload that holds no others, with where it stands."""
+    if isinstance(value, dict) and set(value) == {"bytes", "p"}:
+        yield from leaves(json.loads(base64.b64decode(value["bytes"])), where)
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*where, key))
+    else:
+        yield where, value
+
+
+class TestWithTokenText:
+    """Another text in an event's payload."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (
+                '{"choices": [{"delta": {"content": "Caf\\u00e9"}}], "n": [1.50, null, true]}',
+                '{"choices":[{"delta":{"content":"é\u2028\\ud83d"}}],"n":[1.5,null,true]}',
+            ),
+            (
+                '{"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}',
+                '{"choices":[{"delta":{"content":"é\u2028\\ud83d"}},{"delta":{"content":""}}]}',
+            ),
+            (  # Together repeats it, and goes on to
+                '{"choices":[{"text":"1,","delta":{"content":"1,"}}]}',
+                '{"choices":[{"text":"é\u2028\\ud83d","delta":{"content":"é\u2028\\ud83d"}}]}',
+            ),
+            (  # a role alone has a place for a text
+                '{"choices":[{"text":"","delta":{"role":"assistant","content":""}}]}',
+                '{"choices":[{"text":"","delta":{"role":"assistant","content":"é\u2028\\ud83d"}}]}',
+            ),
+            (
+                '{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"text":"b"}]}}]}',
+                '{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"text":"é\u2028\\ud83d"}]}}]}',
+            ),
+            ('"Hel"', '"é\u2028\\ud83d"'),
+            ("Hel", "é\u2028\ud83d"),
+        ],
+    )
+    def test_where_it_goes_and_how_it_is_written(self, before: str, after: str) -> None:
+        changed = with_token_text(Event("chunk", before, "7"), "é\u2028\ud83d")
+        assert changed == Event("chunk", after, "7")
+
+    @pytest.mark.parametrize(
+        "one",
+        [
+            Event(data='{"choices":[{"delta":{},"finish_reason":"stop"}]}'),
+            Event(data='{"choices":[{"delta":{"content":null}}]}'),
+            Event(data='{"type":"message_stop"}'),
+            Event(data="[DONE]"),
+            Event("ping", "beat"),
+            Event("error", "Gone"),
+            Event(data="null"),
+        ],
+    )
+    def test_an_event_without_a_place_has_none(self, one: Event) -> None:
+        assert with_token_text(one, "text") is None
+
+    @pytest.mark.parametrize("text", ["[DONE]", '"quoted"', "null", '{"text":"other"}'])
+    def test_plain_text_cannot_say_what_would_be_read_as_something_else(self, text: str) -> None:
+        assert with_token_text(Event(data="Hel"), text) is None
+        assert with_token_text(Event(data='"Hel"'), text) is not None
+
+    @given(st.sampled_from(WITH_TEXT), st.text() | st.text('\ud83d\ude00"\\\n\0[]{}'))
+    def test_is_read_back_and_nothing_else_changes(self, one: Event, text: str) -> None:
+        provider = whose(one)
+        changed = provider.with_token_text(one, text)
+        if changed is None:
+            # JSON joins the halves; another text would be read; plain text can't say everything.
+            halves = "\ud83d\ude00" in text
+            other = (one.data, text) == ('{"text":"a","content":"b"}', "")
+            plain = provider is GENERIC and providers.payload_of(one) == one.data
+            assert halves or other or plain
+            return
+        assert provider.token_text(changed) == text
+        assert (changed.type, changed.last_event_id) == (one.type, one.last_event_id)
+        payload = providers.payload_of(one)
+        old = dict(leaves(payload))
+        new = dict(leaves(providers.payload_of(changed)))
+        assert old.keys() == new.keys()
+        before = [value for where, value in old.items() if new[where] != value]
+        assert before == [] or "".join(dict.fromkeys(before)) == provider.token_text(one)
+
+    def test_an_event_by_itself_says_the_same_as_in_its_stream(self) -> None:
+        for one in WITH_TEXT:
+            assert with_token_text(one, "a b") == whose(one).with_token_text(one, "a b")
+
+
+class TestSplit:
+    """One event with a text as several."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (
+                {"id": "c", "choices": [{"index": 0,
+                 "delta": {"role": "assistant", "content": "Hi"},
+                 "logprobs": {"content": []}, "finish_reason": "stop"}], "usage": {"x": 1}},
+                [
+                    {"id": "c", "choices": [{"index": 0,
+                     "delta": {"role": "assistant", "content": "H"},
+                     "logprobs": None, "finish_reason": None}], "usage": None},
+                    {"id": "c", "choices": [{"index": 0, "delta": {"content": "i"},
+                     "logprobs": {"content": []}, "finish_reason": "stop"}], "usage": {"x": 1}},
+                ],
+            ),
+            (
+                {"candidates": [{"content": {"parts": [{"text": "Hi"}], "role": "model"},
+                 "finishReason": "STOP"}], "usageMetadata": {"candidatesTokenCount": 3}},
+                [
+                    {"candidates": [{"content": {"parts": [{"text": "H"}], "role": "model"},
+                     "finishReason": None}], "usageMetadata": {"candidatesTokenCount": 3}},
+                    {"candidates": [{"content": {"parts": [{"text": "i"}], "role": "model"},
+                     "finishReason": "STOP"}], "usageMetadata": {"candidatesTokenCount": 3}},
+                ],
+            ),
+            (
+                {"type": "content_block_delta", "index": 2,
+                 "delta": {"type": "text_delta", "text": "Hi"}},
+                [
+                    {"type": "content_block_delta", "index": 2,
+                     "delta": {"type": "text_delta", "text": "H"}},
+                    {"type": "content_block_delta", "index": 2,
+                     "delta": {"type": "text_delta", "text": "i"}},
+                ],
+            ),
+        ],
+        ids=["chat", "gemini", "anthropic"],
+    )  # fmt: skip
+    def test_each_says_what_it_alone_may_say(self, before: object, after: list[object]) -> None:
+        one = event(before, "chunk")
+        made = whose(one).split(one, ["H", "i"])
+        assert [json.loads(each.data) for each in made] == after
+        assert {each.type for each in made} == {"chunk"}
+
+    @pytest.mark.parametrize(
+        "one",
+        [
+            event(chat({"content": "Hi", "tool_calls": [{"index": 0}]})),
+            event(chat({"content": "Hi", "reasoning_content": "Hm"})),
+            event({"choices": [{"delta": {"content": "Hi"}, "message": {"content": "Oh Hi"}}]}),
+            event({"type": "content_block_start", "content_block": {"type": "text", "text": "Hi"}}),
+            event({"candidates": [{"content": {"parts": [{"text": "Hi"}, {"inlineData": {}}]}}]}),
+            event({"type": "content-start", "delta": {"message": {"content": {"text": "Hi"}}}}),
+            event({"model": "g", "response": "Hi", "done": True}),
+            event({"jsonrpc": "2.0", "id": 1, "result": {"content": [
+                {"type": "text", "text": "Hi"}]}}),
+            event(wrapped({"outputText": "Hi"})),
+            event("Hi"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_said_twice_stays_one(self, one: Event) -> None:
+        assert whose(one).split(one, ["H", "i"]) == [one]
+
+    def test_pieces_that_are_one_event_are_one_text(self) -> None:
+        one = event(chat({"content": "Hi", "tool_calls": [{"index": 0}]}))
+        made = whose(one).split(one, ["H", "o"])
+        assert [token_text(each) for each in made] == ["Ho"]
+
+    def test_a_piece_that_json_cannot_say_makes_no_events(self) -> None:
+        one = event(chat({"content": "Hi"}))
+        assert whose(one).split(one, ["a", "\ud83d\ude00"]) is None
+        assert whose(one).split(one, ["\ud83d", "\ude00"]) is not None
+
+    @pytest.mark.parametrize(
+        ("payload", "by", "expected"),
+        [
+            ({"type": "response.created", "sequence_number": 3}, 2, 5),
+            ({"type": "response.created", "sequence_number": 3}, 0, 3),
+            ({"type": "response.created", "sequence_number": "3"}, 2, "3"),
+            ({"type": "response.created"}, 2, None),
+        ],
+    )
+    def test_events_are_counted_where_the_provider_counts_them(
+        self, payload: dict[str, object], by: int, expected: object
+    ) -> None:
+        one = event(payload)
+        deltas = whose(one).deltas
+        assert deltas is not None
+        assert json.loads(deltas.moved(one, by).data).get("sequence_number") == expected
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+class TestErrorEvent:
+    """An error in a provider's own words."""
+
+    @given(message=st.text('\ud800"\\\n$é aid', min_size=1).filter(str.strip))
+    def test_is_read_back(self, provider: Provider, message: str) -> None:
+        one = provider.error_event(message)
+        assert provider.in_band_error(one) == in_band_error(one) == message.strip()
+        assert (provider.token_text(one), token_text(one)) == ("", "")
+        assert isinstance(json.loads(one.data), dict)
+
+    def test_answers_the_request_that_the_stream_answers(self, provider: Provider) -> None:
+        stream = [
+            event({"jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage"}),
+            event({"type": "response.created", "sequence_number": 3}),
+            event({"jsonrpc": "2.0", "id": 4, "result": {}}),
+            event({"jsonrpc": "2.0", "method": "notifications/progress"}),
+            event({"jsonrpc": "2.0", "id": 8, "method": "roots/list"}),
+            event("[DONE]"),
+        ]
+        payload = json.loads(provider.error_event("Gone", stream).data)
+        assert payload.get("id", 4) == 4
+        assert payload.get("sequence_number", 3) == 3
+
+
+def test_errors_are_written_as_the_providers_write_them() -> None:
+    forms = {provider.name: provider.error_event("Gone") for provider in PROVIDERS}
+    assert forms["anthropic"] == Event(
+        "error", '{"type":"error","error":{"type":"overloaded_error","message":"Gone"}}'
+    )
+    assert forms["ollama"] == Event(data='{"error":"Gone"}')
+    assert forms["json-rpc"] == Event(
+        data='{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"Gone"}}'
+    )
+    assert forms["openai-responses"].type == "response.failed"
+
+
+@pytest.mark.parametrize("name", ["openai-chat", "mistral"])
+def test_the_openai_sdk_raises_what_says_error(name: str) -> None:
+    openai = pytest.importorskip("openai")
+    [provider] = [each for each in PROVIDERS if each.name == name]
+    events = [event(chat({"content": "a"})), provider.error_event("Gone")]
+    with through_sdk(events) as http:
+        client = openai.OpenAI(api_key="k", base_url="http://test", http_client=http)
+        stream = client.chat.completions.create(model="m", messages=[], stream=True)
+        if name == "mistral":  # whose own client knows this form
+            assert [chunk.object for chunk in stream][1:] == ["error"]
+        else:
+            with pytest.raises(openai.APIError, match="Gone"):
+                list(stream)
+
+
+def test_the_anthropic_sdk_raises_what_says_error() -> None:
+    anthropic = pytest.importorskip("anthropic")
+    [provider] = [each for each in PROVIDERS if each.name == "anthropic"]
+    with through_sdk([provider.error_event("Gone")]) as http:
+        client = anthropic.Anthropic(api_key="k", base_url="http://test", http_client=http)
+        stream = client.messages.create(model="m", max_tokens=9, messages=[], stream=True)
+        with pytest.raises(anthropic.APIStatusError, match="Gone"):
+            list(stream)
 
 
 # Recorded streams.
@@ -930,6 +1201,22 @@ class TestRecordedStreams:
         assert provider is not None
         for one in recorded()[name]:
             assert readings(providers, one) == readings(provider, one)
+
+    @pytest.mark.parametrize("name", NOTES)
+    def test_another_text_is_read_back(self, name: str) -> None:
+        provider = detect(recorded()[name])
+        assert provider is not None
+        for one in recorded()[name]:
+            if text := provider.token_text(one):
+                same = provider.with_token_text(one, text)
+                assert (
+                    providers.payload_of(same) == providers.payload_of(one)
+                    or whose(one).name == "bedrock-invoke"
+                )
+                for other in ("", "a\u2028b", '"\ud83d\\', " [DONE]\n\n"):
+                    changed = provider.with_token_text(one, other)
+                    assert changed is not None
+                    assert provider.token_text(changed) == other
 
     @pytest.mark.parametrize("name", NOTES)
     def test_the_end_is_at_the_end(self, name: str) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamtape.delivery.change import Change, Content, Fault, Middlebox, Rewrite
 from streamtape.delivery.cuts import recut_tape
@@ -78,6 +78,9 @@ class Delivery:
             if (value := getattr(self, field.name)) != field.default
         ]
         return f"Delivery({', '.join(given)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - as `Change`
+        printer.text(repr(self))
 
     @property
     def waits(self) -> bool:

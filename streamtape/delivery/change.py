@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from streamtape.tape import Tape
@@ -53,6 +53,9 @@ class Change:
         """As an expression that makes it: ``rewrites.comments(every=2)``."""
         written = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
         return f"{self.family}.{self.name}({written})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's and Hypothesis' protocol
+        printer.text(repr(self))  # else Hypothesis prints the fields of the dataclass
 
     def apply(self, tape: Tape) -> Tape:
         """*tape*, changed. Pure. One that the change doesn't concern comes back as it is."""
@@ -172,10 +175,12 @@ def fault(
     def decorate(
         function: Callable[Concatenate[Tape, P], Tape | tuple[Tape, ...]],
     ) -> Callable[P, Fault]:
+        def judge(tape: Tape, fault: Fault) -> Allowed:
+            return allowed(tape, fault) if callable(allowed) else allowed
+
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Fault:
             given, told = _bound(function, sentence, args, kwargs)
-            judge = allowed if callable(allowed) else (lambda tape, fault: allowed)  # noqa: ARG005 - as `Fault.judge`
             return Fault(function.__name__, given, told, function, judge=judge)
 
         return _registered("faults", make)

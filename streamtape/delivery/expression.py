@@ -51,7 +51,8 @@ def _value(node: ast.expr) -> object:
             return tuple(_value(element) for element in elements)
         case ast.Call(func=function, args=args, keywords=keywords):
             return _call(function, args, keywords)
-    raise ValueError(f"{ast.unparse(node)} is neither a value nor a call")
+        case _:
+            raise ValueError(f"{ast.unparse(node)} is neither a value nor a call")
 
 
 def _call(function: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -> object:
@@ -72,4 +73,5 @@ def _maker(function: ast.expr) -> Callable[..., object]:
                 return Change.makers[family, name]
             known = ", ".join(sorted(n for f, n in Change.makers if f == family))
             raise ValueError(f"there is no {family}.{name}: {family} has {known}")
-    raise ValueError(f"{ast.unparse(function)} can't be called here")
+        case _:
+            raise ValueError(f"{ast.unparse(function)} can't be called here")

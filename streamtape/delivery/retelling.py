@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from streamtape.tape import Chunk, recut
+from streamtape.tape import Chunk
 from streamtape.wire.framing import frame_ends
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ def frames_of(tape: Tape) -> list[bytes]:
 def with_frames(tape: Tape, frames: Sequence[bytes]) -> Tape:
     """*tape* with *frames* in place of its own, one for one; an empty one takes a frame out.
 
-    A chunk that ended with a frame ends with it still, and one that ended inside a frame still ends
-    inside it, so no frame is complete before the old one was.
+    A chunk that ended with a frame ends with it still, and one that ended inside a frame ends
+    before the new one is complete: no event is out before the old one was. A frame that stays is
+    cut where it was. A ``content-length`` of another length is taken out.
 
     Raises ValueError where the number of frames is another.
     """
-    old = [0, *accumulate(map(len, frames_of(tape)))]
+    told = frames_of(tape)
+    old = [0, *accumulate(map(len, told))]
     if len(frames) != len(old) - 1:
         raise ValueError(f"{len(frames)} frames in place of {len(old) - 1}: give one for each")
     if tape.framing == "raw" and not frames:
@@ -44,13 +46,26 @@ def with_frames(tape: Tape, frames: Sequence[bytes]) -> Tape:
             cuts.append(new[frame])
         else:
             into = end - old[frame - 1]
-            cuts.append(new[frame - 1] + max(min(into, len(frames[frame - 1]) - 1), 0))
+            instead = frames[frame - 1]
+            most = into if instead == told[frame - 1] else _incomplete(instead)
+            cuts.append(new[frame - 1] + min(into, most))
     if not cuts:
         return tape
-    pieces = recut(b"".join(frames), cuts[:-1])
+    body = b"".join(frames)
+    edges = pairwise([0, *cuts[:-1], len(body)])
     return tape.with_chunks(
         [
-            Chunk(chunk.at_ns, piece, chunk.late)
-            for chunk, piece in zip(tape.chunks, pieces, strict=True)
-        ]
+            Chunk(chunk.at_ns, body[start:end], chunk.late)
+            for chunk, (start, end) in zip(tape.chunks, edges, strict=True)
+        ],
+        headers=[
+            (name, value)
+            for name, value in tape.headers
+            if name.lower() != "content-length" or value == str(len(body))
+        ],
     )
+
+
+def _incomplete(frame: bytes) -> int:
+    """How many bytes of *frame* at most leave it incomplete: a CR ends a line without its LF."""
+    return max(len(frame) - (2 if frame.endswith(b"\r\n") else 1), 0)

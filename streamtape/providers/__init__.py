@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamtape.providers.provider import Provider, payload_of
+from streamtape.providers.payload import payload_of
+from streamtape.providers.provider import Provider
 from streamtape.providers.table import GENERIC, PROVIDERS
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "payload_of",
     "stream_text",
     "token_text",
+    "with_token_text",
 ]
 
 
@@ -57,6 +59,14 @@ def detect(events: Iterable[Event]) -> Provider | None:
 def token_text(event: Event) -> str:
     """The answer's text in *event*; '' where it has none."""
     return _provider_of(event).token_text(event)
+
+
+def with_token_text(event: Event, text: str) -> Event | None:
+    """*event* with *text* as the answer's text; None where it has no place for that.
+
+    The payload of what comes back is written as compact JSON, ``token_text`` of it is *text*.
+    """
+    return _provider_of(event).with_token_text(event, text)
 
 
 def carries_token(event: Event) -> bool:

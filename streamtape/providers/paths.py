@@ -19,10 +19,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    Step = Callable[[object], Iterable[str | int | None]]
+    """Where a value goes on: the keys or indexes of what it holds; None for the value itself."""
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(!?)([^\]=^|]*)(?:(\^?=)([^\]]*))?\]")
 
@@ -32,14 +35,28 @@ class Path:
     """A path as it is written, with its steps. `path` makes one."""
 
     written: str
-    steps: tuple[Callable[[object], Iterable[object]], ...] = field(compare=False)
+    steps: tuple[Step, ...] = field(compare=False)
 
-    def find(self, payload: object) -> list[object]:
+    def find(self, payload: Any) -> list[Any]:
         """What stands at this path in *payload*, in reading order; nulls are not found."""
         found = [payload]
         for step in self.steps:
-            found = [inner for outer in found for inner in step(outer)]
+            found = [outer if key is None else outer[key] for outer in found for key in step(outer)]
         return [value for value in found if value is not None]
+
+    def places(self, root: list[Any]) -> list[tuple[Any, Any]]:
+        """``(holder, key)`` of what `find` finds in the payload ``root[0]``.
+
+        So ``holder[key]`` can be changed, also where it is the payload itself.
+        """
+        found: list[tuple[Any, Any]] = [(root, 0)]
+        for step in self.steps:
+            found = [
+                (holder, at) if key is None else (holder[at], key)
+                for holder, at in found
+                for key in step(holder[at])
+            ]
+        return [(holder, key) for holder, key in found if holder[key] is not None]
 
     def __repr__(self) -> str:
         """As an expression that makes it."""
@@ -48,7 +65,7 @@ class Path:
 
 def path(written: str) -> Path:
     """The path that is *written* so. Raises ValueError where it can't be read."""
-    steps: list[Callable[[object], Iterable[object]]] = []
+    steps: list[Step] = []
     at = 0
     while at < len(written):
         step = _STEP.match(written, at)
@@ -83,22 +100,46 @@ def texts(where: Iterable[Path], payload: object) -> str:
     return ""
 
 
-def _key(key: str) -> Callable[[object], Iterable[object]]:
-    def step(value: object) -> Iterable[object]:
-        return (value[key],) if isinstance(value, dict) and key in value else ()
+def replace_texts(where: Iterable[Path], root: list[Any], text: str) -> bool:
+    """Put *text* where `texts` reads in the payload ``root[0]``; whether there is such a place.
+
+    Where a path leads to several strings, the first gets the text and the others become empty. A
+    path that repeats what the first one says goes on to repeat it. Where all of them are empty, the
+    first path's string gets the text.
+    """
+    found = [
+        [(holder, key) for holder, key in each.places(root) if isinstance(holder[key], str)]
+        for each in where
+    ]
+    found = [places for places in found if places]
+    said = ["".join([holder[key] for holder, key in places]) for places in found]
+    first = next((text for text in said if text), None)
+    chosen = [places for places, was in zip(found, said, strict=True) if was == first]
+    for places in chosen or found[:1]:
+        for number, (holder, key) in enumerate(places):
+            holder[key] = "" if number else text
+    return bool(found)
+
+
+def _key(key: str) -> Step:
+    def step(value: object) -> Iterable[str]:
+        return (key,) if isinstance(value, dict) and key in value else ()
 
     return step
 
 
-def _each(value: object) -> Iterable[object]:
-    return value if isinstance(value, list) else ()
+def _each(value: object) -> Iterable[int]:
+    return range(len(value)) if isinstance(value, list) else ()
 
 
-def _where(passes: Callable[[dict[str, object]], bool]) -> Callable[[object], Iterable[object]]:
-    def step(value: object) -> Iterator[object]:
-        for each in value if isinstance(value, list) else (value,):
-            if isinstance(each, dict) and passes(each):
-                yield each
+def _where(passes: Callable[[dict[str, object]], bool]) -> Step:
+    def step(value: object) -> Iterator[int | None]:
+        if isinstance(value, list):
+            for index, each in enumerate(value):
+                if isinstance(each, dict) and passes(each):
+                    yield index
+        elif isinstance(value, dict) and passes(value):
+            yield None
 
     return step
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streamtape.providers.paths import Path, paths, texts
+from streamtape.providers.paths import Path, paths, replace_texts, texts
+from streamtape.providers.payload import (
+    event_with,
+    payload_of,
+    unwrapped,
+    wrapped,
+    written,
+)
+from streamtape.wire.sse import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from streamtape.wire.sse import Event
+    from streamtape.providers.deltas import Deltas
 
 _SENTINEL = "[DONE]"
 _WITHOUT_TOKENS = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "error"})
 _ERROR_TYPES = ("error", "Error", "Exception", "Failure")
 """How types of events end that say that something broke: `event: error`, and AWS's exceptions."""
+_ERROR_FIELD = re.compile(r"\$(\w+)")
 _ERROR_MARKS = paths("error", "[]error", "[type=error]", "[object=error]")
 _ERROR_TEXTS = paths(
     "error.message",
@@ -41,6 +49,9 @@ class Provider:
     ``usage``: the number of output tokens so far. ``errors``: an error, or its message, in a form
     of the provider's own (``{"error": …}`` and ``event: error`` are known for all). ``inner``: the
     payload comes as base64 in ``bytes``, and these providers may know what is inside.
+    ``error_form``: the type and the data of the event by which the provider says that something
+    broke; ``$message`` stands for what it says, any other ``$key`` for that key of the stream's
+    own answers. ``deltas``: how its events can be cut elsewhere; None where they can't.
     """
 
     name: str
@@ -52,11 +63,15 @@ class Provider:
     usage: tuple[Path, ...] = field(default=(), repr=False)
     errors: tuple[Path, ...] = field(default=(), repr=False)
     inner: tuple[Provider, ...] = field(default=(), repr=False)
+    error_form: tuple[str, str] = field(
+        default=("error", '{"error":{"message":$message}}'), repr=False
+    )
+    deltas: Deltas | None = field(default=None, repr=False)
 
     def matches(self, payload: object) -> bool:
         """Whether *payload*, as `payload_of` gives it, has this provider's shape."""
         if self.inner:
-            return _unwrapped(payload) is not None
+            return unwrapped(payload) is not None
         return _leads_to_something(self.shape, payload)
 
     def token_text(self, event: Event) -> str:
@@ -65,6 +80,43 @@ class Provider:
         if self._without_tokens(event):
             return ""
         return texts((path for one in readers for path in one.text), payload)
+
+    def with_token_text(self, event: Event, text: str) -> Event | None:
+        """*event* with *text* as the answer's text: `token_text` gives it back.
+
+        The text goes where `token_text` reads: the first string gets it, where there are several
+        the others become empty. The payload is written as compact JSON. None where *event* has no
+        place for a text or can't say this one: plain text may read as something else, and in JSON
+        two halves of a surrogate pair are one character.
+        """
+        if self._without_tokens(event):
+            return None
+        readers, payload = self._read(event)
+        root = [payload]
+        if not replace_texts((path for one in readers for path in one.text), root, text):
+            return None
+        outer = payload_of(event) if self.inner else None
+        inside = outer is not None and unwrapped(outer) is not None
+        changed = event_with(event, wrapped(outer, root[0]) if inside else root[0])
+        return changed if self.token_text(changed) == text else None
+
+    def split(self, event: Event, pieces: Sequence[str]) -> list[Event] | None:
+        """Events that carry *pieces*, at least one, in place of *event*, which carries text.
+
+        The first has what only the first may say (a role) and the last what ends the text (why it
+        finished, usage). Where too little is known of the provider, or of what else the event says,
+        one event has all of the text. None where a piece can't be said, as in `with_token_text`.
+        """
+        if not self._divides(event):
+            pieces = ["".join(pieces)]
+        if [*pieces] == [self.token_text(event)]:
+            return [event]
+        made = [one for piece in pieces if (one := self.with_token_text(event, piece)) is not None]
+        if len(made) < len(pieces):
+            return None
+        if self.deltas is None or self.deltas.is_bare(event):
+            return made
+        return self.deltas.apart(made)
 
     def carries_token(self, event: Event) -> bool:
         """Whether *event* carries anything the model generated: text, reasoning, a tool call."""
@@ -90,6 +142,26 @@ class Provider:
         message = texts((*own, *_ERROR_TEXTS), payload) or event.data
         return message.strip() or event.type
 
+    def error_event(self, message: str, stream: Iterable[Event] = ()) -> Event:
+        """The event by which this provider says in a stream that something broke: *message*.
+
+        *stream*: the events of the whole stream, for what must be equal in all of its answers, as
+        the ``id`` of a JSON-RPC response. `in_band_error` reads *message* back.
+        """
+        event_type, form = self.error_form
+        known: dict[str, object] = {"message": message}
+        answers = [payload for event in stream if isinstance(payload := payload_of(event), dict)]
+
+        def value(match: re.Match[str]) -> str:
+            key = match[1]
+            # A message with a method is a request of the server's own, with an id of its own.
+            given = (
+                each[key] for each in reversed(answers) if key in each and "method" not in each
+            )
+            return written(known[key] if key in known else next(given, 1))
+
+        return Event(event_type, _ERROR_FIELD.sub(value, form))
+
     def output_tokens(self, events: Iterable[Event]) -> int | None:
         """The number of output tokens that the payloads of *events* report; None where none does.
 
@@ -105,44 +177,26 @@ class Provider:
     def _read(self, event: Event) -> tuple[tuple[Provider, ...], object]:
         """The payload of *event*, unwrapped, and those who know it: the narrower one first."""
         payload = payload_of(event)
-        inside = _unwrapped(payload) if self.inner else None
+        inside = unwrapped(payload) if self.inner else None
         if inside is None:
             return (self,), payload
         spoken = next((one for one in self.inner if one.matches(inside)), None)
         return (self,) if spoken is None else (spoken, self), inside
+
+    def _divides(self, event: Event) -> bool:
+        readers, payload = self._read(event)
+        generated = [path for one in readers for path in one.generated]
+        return (
+            self.deltas is not None
+            and not _leads_to_something(generated, payload)
+            and self.deltas.divides(event)
+        )
 
     def _without_tokens(self, event: Event) -> bool:
         return event.type in _WITHOUT_TOKENS or self._ends_by_name(event)
 
     def _ends_by_name(self, event: Event) -> bool:
         return event.type in self.end_types or event.data.strip() == _SENTINEL
-
-
-def payload_of(event: Event) -> object:
-    """The payload of *event*: an object, array, string or null of JSON; else its text as it is.
-
-    So a plain-text token such as ``5`` or ``true`` stays text.
-    """
-    return _parsed(event.data)
-
-
-def _parsed(data: str) -> object:
-    try:
-        payload: object = json.loads(data)
-    except (ValueError, RecursionError):
-        return data
-    return payload if payload is None or isinstance(payload, dict | list | str) else data
-
-
-def _unwrapped(payload: object) -> dict[str, object] | None:
-    wrapped = payload.get("bytes") if isinstance(payload, dict) else None
-    if not isinstance(wrapped, str):
-        return None
-    try:
-        inside = _parsed(base64.b64decode(wrapped, validate=True).decode())
-    except ValueError:  # no base64, or no UTF-8 in it
-        return None
-    return inside if isinstance(inside, dict) else None
 
 
 def _leads_to_something(where: Iterable[Path], payload: object) -> bool:

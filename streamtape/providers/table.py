@@ -9,6 +9,8 @@ Where a row names several paths for its text or usage, the first that leads to s
 
 from __future__ import annotations
 
+from streamtape.providers.deltas import Deltas
+from streamtape.providers.json_rpc import A2A, JSON_RPC
 from streamtape.providers.paths import paths
 from streamtape.providers.provider import Provider
 
@@ -32,13 +34,38 @@ _CHAT_GENERATED = paths(
 )
 _CHAT_USAGE = paths("usage.completion_tokens", "x_groq.usage.completion_tokens")
 _CHAT_ERRORS = paths("choices[finish_reason=error].error.message", "choices[finish_reason=error]")
-
-_A2A_DONE = "completed|failed|canceled|rejected"
-# Since 1.0 there is no `final` any more: the stream ends with a task that ended or waits for input.
-_A2A_V1_DONE = (
-    "TASK_STATE_COMPLETED|TASK_STATE_FAILED|TASK_STATE_CANCELED|TASK_STATE_REJECTED"
-    "|TASK_STATE_INPUT_REQUIRED|TASK_STATE_AUTH_REQUIRED"
+_CHAT_ERROR = (
+    "message",
+    '{"error":{"message":$message,"type":"server_error","param":null,"code":null}}',
 )
+_CHAT_DELTAS = Deltas(
+    of=paths("choices[].index"),
+    first=paths("choices[].delta.role"),
+    last=paths(
+        "choices[].finish_reason", "choices[].stop_reason", "choices[].logprobs", "usage", "x_groq"
+    ),
+    alone=paths(
+        "choices[].delta.content[!text]",
+        "choices[].delta.tool_calls[]",
+        "choices[].delta.reasoning_details[]",
+        "choices[].delta.annotations[]",
+        "choices[].delta.images[]",
+        "choices[].message",
+    ),
+)
+_RESPONSES_ERROR = (
+    "response.failed",
+    (
+        '{"type":"response.failed","sequence_number":$sequence_number,"response":{"id":"resp_0",'
+        '"object":"response","status":"failed","error":{"code":"server_error","message":$message},'
+        '"output":[]}}'
+    ),
+)
+_ANTHROPIC_ERROR = (
+    "error",
+    '{"type":"error","error":{"type":"overloaded_error","message":$message}}',
+)
+_BEDROCK_ERROR = ("modelStreamErrorException", '{"message":$message,"originalStatusCode":500}')
 
 _SPOKEN = (
     Provider(
@@ -52,6 +79,8 @@ _SPOKEN = (
         generated=_CHAT_GENERATED,
         usage=_CHAT_USAGE,
         errors=_CHAT_ERRORS,
+        deltas=_CHAT_DELTAS,
+        error_form=("message", '{"object":"error","message":$message,"type":"internal_error"}'),
     ),
     Provider(
         # OpenAI's chat and legacy completions, and what speaks like it: Azure, Groq, OpenRouter,
@@ -63,6 +92,8 @@ _SPOKEN = (
         generated=_CHAT_GENERATED,
         usage=_CHAT_USAGE,
         errors=_CHAT_ERRORS,
+        deltas=_CHAT_DELTAS,
+        error_form=_CHAT_ERROR,
     ),
     Provider(
         name="openai-responses",
@@ -81,6 +112,12 @@ _SPOKEN = (
         ),
         usage=paths("response.usage.output_tokens"),
         errors=paths("[type=response.failed]response.error.message", "[type=response.failed]"),
+        deltas=Deltas(
+            of=paths("item_id", "content_index"),
+            alone=paths("logprobs[]"),
+            number="sequence_number",
+        ),
+        error_form=_RESPONSES_ERROR,
     ),
     Provider(
         # The usage in `message_start` is a first guess of the server's: only that of
@@ -101,12 +138,15 @@ _SPOKEN = (
         ),
         ends=paths("[type=message_stop]"),
         usage=paths("[type=message_delta]usage.output_tokens"),
+        deltas=Deltas(of=paths("index"), alone=paths("[type=content_block_start]")),
+        error_form=_ANTHROPIC_ERROR,
     ),
     Provider(
         name="anthropic-completions",
         shape=paths("[type=completion]", "[completion][log_id]"),
         text=paths("completion"),
         ends=paths("[stop_reason]"),
+        error_form=_ANTHROPIC_ERROR,
     ),
     Provider(
         # A prompt that was blocked is an answer without candidates, and the whole stream.
@@ -120,6 +160,23 @@ _SPOKEN = (
         ),
         ends=paths("candidates[finishReason]", "promptFeedback.blockReason"),
         usage=paths("usageMetadata.candidatesTokenCount"),
+        deltas=Deltas(
+            of=paths("candidates[].index"),
+            last=paths(
+                "candidates[].finishReason",
+                "candidates[].finishMessage",
+                "candidates[].citationMetadata",
+                "candidates[].groundingMetadata",
+                "candidates[].content.parts[].thoughtSignature",
+            ),
+            alone=paths(
+                "candidates[].content.parts[!text]", "candidates[].content.parts[thought=true]"
+            ),
+        ),
+        error_form=(
+            "message",
+            '{"error":{"code":503,"message":$message,"status":"UNAVAILABLE"}}',
+        ),
     ),
     Provider(
         # Tokens used before tokens billed, which leave some out.
@@ -142,6 +199,11 @@ _SPOKEN = (
             "[type=message-end]delta.usage.billed_units.output_tokens",
         ),
         errors=paths("delta[finish_reason=ERROR].error", "delta[finish_reason=ERROR]"),
+        deltas=Deltas(of=paths("index"), alone=paths("[type=content-start]", "logprobs")),
+        error_form=(
+            "message-end",
+            '{"type":"message-end","delta":{"finish_reason":"ERROR","error":$message}}',
+        ),
     ),
     Provider(
         name="cohere-v1",
@@ -157,6 +219,10 @@ _SPOKEN = (
             "response.meta.tokens.output_tokens", "response.meta.billed_units.output_tokens"
         ),
         errors=paths("[finish_reason^=ERROR]"),
+        error_form=(
+            "message",
+            '{"is_finished":true,"event_type":"stream-end","finish_reason":"ERROR","error":$message}',
+        ),
     ),
     Provider(
         name="ollama",
@@ -165,6 +231,10 @@ _SPOKEN = (
         generated=paths("message.thinking", "thinking", "message.tool_calls[].function.name"),
         ends=paths("[done=true]"),
         usage=paths("[done=true]eval_count"),
+        deltas=Deltas(
+            alone=paths("[done=true]", "message.tool_calls[]", "message.images[]", "logprobs[]")
+        ),
+        error_form=("message", '{"error":$message}'),
     ),
     Provider(
         # The usage comes after the event that ends the message.
@@ -178,42 +248,11 @@ _SPOKEN = (
         ),
         ends=paths("[stopReason]"),
         usage=paths("usage.outputTokens"),
+        deltas=Deltas(of=paths("contentBlockIndex")),
+        error_form=_BEDROCK_ERROR,
     ),
-    Provider(
-        # A task is a snapshot that repeats what the updates said, so its text isn't counted.
-        name="a2a",
-        shape=paths(
-            "[jsonrpc]result[kind=task|message|status-update|artifact-update]",
-            "[jsonrpc]result[statusUpdate]",
-            "[jsonrpc]result[artifactUpdate]",
-            "[jsonrpc]result.message[parts]",
-            "[jsonrpc]result.task[status]",
-        ),
-        text=paths(
-            "result[kind=artifact-update].artifact.parts[].text",
-            "result[kind=status-update].status.message.parts[].text",
-            "result[kind=message].parts[].text",
-            "result.artifactUpdate.artifact.parts[].text",
-            "result.statusUpdate.status.message.parts[].text",
-            "result.message.parts[].text",
-        ),
-        ends=paths(
-            "result[final=true]",
-            "result[kind=message]",
-            f"result[kind=task].status[state={_A2A_DONE}]",
-            "result.message[parts]",
-            f"result.statusUpdate.status[state={_A2A_V1_DONE}]",
-            f"result.task.status[state={_A2A_V1_DONE}]",
-        ),
-    ),
-    Provider(
-        # MCP and other JSON-RPC 2.0: notifications and requests may come before the response,
-        # which ends the stream. A tool that failed (`isError`) is a result, no error of the stream.
-        name="json-rpc",
-        shape=paths("[jsonrpc]"),
-        text=paths("[jsonrpc]result.content[type=text].text"),
-        ends=paths("[jsonrpc][result]", "[jsonrpc][error]"),
-    ),
+    A2A,
+    JSON_RPC,
 )
 
 BEDROCK_INVOKE = Provider(
@@ -241,6 +280,7 @@ BEDROCK_INVOKE = Provider(
         "generation_token_count",
         "metadata.usage.outputTokens",
     ),
+    error_form=_BEDROCK_ERROR,
 )
 
 GENERIC = Provider(

@@ -1,1 +1,0 @@
-"""Rewrites: other wire forms with the same meaning. A right client gives an equal result."""
