@@ -1,1 +1,0 @@
-"""Hypothesis strategies for deliveries, streams and what goes wrong with them."""
