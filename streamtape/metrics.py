@@ -6,7 +6,7 @@ float. No unit is ever converted twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -183,17 +183,22 @@ def _first(times_ns: Sequence[int]) -> float | None:
 
 
 def _spread(times_ns: Sequence[int]) -> Spread | None:
-    gaps_ns = sorted(after - before for before, after in pairwise(times_ns))
-    if not gaps_ns:
+    return spread(after - before for before, after in pairwise(times_ns))
+
+
+def spread(durations_ns: Iterable[int]) -> Spread | None:
+    """How *durations_ns*, in nanoseconds, are spread; None where there are none."""
+    ascending_ns = sorted(durations_ns)
+    if not ascending_ns:
         return None
     return Spread(
-        count=len(gaps_ns),
-        min=_seconds(gaps_ns[0]),
-        p50=_percentile(gaps_ns, 50),
-        p90=_percentile(gaps_ns, 90),
-        p99=_percentile(gaps_ns, 99),
-        max=_seconds(gaps_ns[-1]),
-        mean=sum(gaps_ns) / (len(gaps_ns) * _NS_PER_S),
+        count=len(ascending_ns),
+        min=_seconds(ascending_ns[0]),
+        p50=_percentile(ascending_ns, 50),
+        p90=_percentile(ascending_ns, 90),
+        p99=_percentile(ascending_ns, 99),
+        max=_seconds(ascending_ns[-1]),
+        mean=sum(ascending_ns) / (len(ascending_ns) * _NS_PER_S),
     )
 
 

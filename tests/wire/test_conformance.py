@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streamtape.checks.conformance import CASES, OWN_CASES, WPT_CASES, Case
 from streamtape.wire.sse import Decoder, Event, decode
-from tests.wire.conformance import CASES, OWN_CASES, WPT_CASES, Case
 
 PIECES = (
     *(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streamtape.checks.conformance import CASES, Case
 from streamtape.wire import eventstream, ndjson, sse
 from streamtape.wire.eventstream import build_message
 from streamtape.wire.framing import Framing, detect, event_reader, frame_ends
-from tests.wire.conformance import CASES, Case
 
 SSE = b'data: {"a": 1}\n\ndata: [DONE]\n\n'
 NDJSON = b'{"a": 1}\n{"b": 2}\n'

@@ -1,0 +1,293 @@
+"""The check of filters and guardrails: what validates or rewrites a stream of text on its way."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+from streamtape import providers
+from streamtape.checks.calling import Caller
+from streamtape.checks.failures import Failure, Findings
+from streamtape.checks.search import MAX_DELIVERIES, SHRINK_BUDGET, drawn, key_of
+from streamtape.delivery.order import AS_RECORDED
+from streamtape.delivery.shrinking import ddmin
+
+if TYPE_CHECKING:
+    from streamtape.tape import Tape
+
+Text = str | bytes
+Forbidden = str | bytes | re.Pattern[Any] | Callable[[Any], object] | Iterable[str | bytes]
+
+RAISES = "raises"
+DIFFERS = "differs"
+LEAKS = "leaks"
+HOLDS_BACK = "holds-back"
+
+_SENTENCES = {
+    RAISES: "it raises where the whole text does not, or another error",
+    DIFFERS: "what comes out is not what the whole text gives",
+    LEAKS: "something forbidden comes out",
+    HOLDS_BACK: "it keeps back more than it may of what is settled",
+}
+
+
+@dataclass(frozen=True)
+class TransformReport:
+    """What a right transform was seen to do.
+
+    ``held_back``: the most characters (bytes where the stream carries no text) that were settled
+    and not out yet when the next piece was asked for; None where pieces don't come out one by one.
+    ``examples``: how many ways to cut the text were tried.
+    """
+
+    held_back: int | None
+    examples: int
+
+
+def check_transform(
+    transform: Callable[[Any], Any],
+    *,
+    tape: Tape,
+    batch: Callable[[Any], Any],
+    forbidden: Forbidden | None = None,
+    hold_back: int | None = None,
+) -> TransformReport:
+    """Check that *transform*, given a text in any pieces, gives what *batch* gives for all of it.
+
+    *transform* takes an iterator of pieces and yields pieces (an async generator function gets an
+    async iterator). The pieces are the token texts of *tape*, and the same text cut in every other
+    way; of a stream without token text they are its chunks of bytes. *batch* is the oracle: from
+    the whole text to the whole result. Where it raises, the transform has to raise the same class.
+
+    *forbidden*: what may never come out, not even for a moment: a text, several, a compiled
+    pattern, or a function that says so of what is out so far. *hold_back*: how many characters may
+    be kept back of what is settled, that is of what *batch* gives alike for what came so far and
+    for the whole.
+
+    Raises `CheckFailed` with one failure of each kind (``"differs"``, ``"raises"``, ``"leaks"``,
+    ``"holds-back"``), whose ``pieces`` are the fewest that show it; and ValueError where *tape* is
+    empty.
+    """
+    pieces = _pieces_of(tape)
+    if not any(pieces):
+        raise ValueError("the tape holds neither text nor bytes, so there is nothing to transform")
+    findings = Findings()
+    noted = _Noted(transform)
+    with Caller(noted.call) as caller:
+        judge = _Judge((noted, caller), pieces, batch, _predicate(forbidden), hold_back)
+        _Search(judge, findings).run(f"check_transform {key_of(transform)}")
+    findings.verdict("check_transform")
+    return TransformReport(judge.most_held, findings.examples)
+
+
+def _pieces_of(tape: Tape) -> list[Any]:
+    events = [event for _, event in tape.events()]
+    provider = providers.detect(events)
+    if provider is not None:
+        texts = [provider.token_text(event) for event in events]
+        if any(texts):
+            return [text for text in texts if text]
+    return [chunk.data for chunk in tape.chunks]
+
+
+def _predicate(forbidden: Forbidden | None) -> Callable[[Any], object]:
+    if forbidden is None:
+        return lambda _: False
+    if isinstance(forbidden, re.Pattern):
+        return forbidden.search
+    if callable(forbidden):
+        return forbidden
+    words = [forbidden] if isinstance(forbidden, str | bytes) else list(forbidden)
+    return lambda text: any(word in text for word in words)
+
+
+class _Noted:
+    """*transform*, whose output is kept also where it raises in the end."""
+
+    def __init__(self, transform: Callable[[Any], Any]) -> None:
+        self._transform = transform
+        self.out: list[Any] = []
+        self.call = self._async if inspect.iscoroutinefunction(transform) else self._plain
+
+    def _plain(self, pieces: Any) -> Any:
+        self.out = []
+        value = self._transform(pieces)
+        if isinstance(value, AsyncIterator):
+            return self._from_async(value)
+        return self._from(value) if isinstance(value, Iterator) else value
+
+    async def _async(self, pieces: Any) -> Any:
+        self.out = []
+        value = await self._transform(pieces)
+        return self._from_async(value) if isinstance(value, AsyncIterator) else value
+
+    def _from(self, items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            self.out.append(item)
+            yield item
+
+    async def _from_async(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for item in items:
+            self.out.append(item)
+            yield item
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What came out, how many pieces had been asked for by then (if lazily), and the error."""
+
+    out: tuple[Any, ...]
+    asked: tuple[int, ...] | None
+    error: BaseException | None
+
+
+class _Judge:
+    """What a transform has to do with one text, however it is cut."""
+
+    def __init__(
+        self,
+        transform: tuple[_Noted, Caller],
+        pieces: Sequence[Any],
+        batch: Callable[[Any], Any],
+        is_forbidden: Callable[[Any], object],
+        hold_back: int | None,
+    ) -> None:
+        self.pieces = pieces
+        self.empty = pieces[0][:0]
+        self.text = self.empty.join(pieces)
+        self.most_held: int | None = None
+        self._noted, self._caller = transform
+        self._batch = batch
+        self._is_forbidden = is_forbidden
+        self._hold_back = hold_back
+        self._expected, self._error = self._of_batch(self.text)
+
+    def cut(self, cuts: Iterable[int]) -> list[Any]:
+        """The text cut at these offsets, ascending."""
+        return [self.text[a:b] for a, b in pairwise([0, *cuts, len(self.text)])]
+
+    def judged(self, pieces: Sequence[Any]) -> Failure | None:
+        """The failure of the transform with these *pieces*, if it fails."""
+        run = self._run(pieces)
+        found = self._leak(run) or self._other_result(run) or self._late(run, pieces)
+        if found is None:
+            return None
+        kind, expected, got = found
+        return Failure(
+            *(kind, AS_RECORDED, expected, got), sentence=_SENTENCES[kind], pieces=tuple(pieces)
+        )
+
+    def _run(self, pieces: Sequence[Any]) -> _Run:
+        try:
+            result = self._caller(pieces)
+        except Exception as exc:  # noqa: BLE001 - whatever the transform raises is what it gave
+            return _Run(tuple(self._noted.out), None, exc)
+        value = result.value
+        out = (value,) if isinstance(value, str | bytes) else tuple(value)
+        return _Run(out, result.asked, None)
+
+    def _leak(self, run: _Run) -> tuple[str, object, object] | None:
+        for so_far in accumulate(run.out, initial=self.empty):
+            if self._is_forbidden(so_far):
+                return LEAKS, "nothing forbidden", so_far
+        return None
+
+    def _other_result(self, run: _Run) -> tuple[str, object, object] | None:
+        if self._error is not None or run.error is not None:
+            if type(self._error) is type(run.error):
+                return None
+            return RAISES, self._error or self._expected, run.error or self.empty.join(run.out)
+        result = self.empty.join(run.out)
+        return None if result == self._expected else (DIFFERS, self._expected, result)
+
+    def _late(self, run: _Run, pieces: Sequence[Any]) -> tuple[str, object, object] | None:
+        """Whether something settled was kept back when the next piece was asked for."""
+        if self._expected is None or run.error is not None:
+            return None
+        if run.asked is None:
+            if self._hold_back is None:
+                return None
+            return HOLDS_BACK, "pieces one by one", "all of them at the end"
+        worst: tuple[int, Any, Any] = (0, self.empty, self.empty)
+        for count, so_far in enumerate(accumulate(pieces[:-1]), start=1):
+            result, error = self._of_batch(so_far)
+            if error is not None:
+                continue
+            # Compares item by item whatever the sequences are; its name says otherwise.
+            settled = os.path.commonprefix([result, self._expected])  # noqa: RUF071 - as said above
+            before = zip(run.out, run.asked, strict=True)
+            out = self.empty.join([item for item, asked in before if asked <= count])
+            worst = max(worst, (len(settled) - len(out), settled, out))
+        self.most_held = max(self.most_held or 0, worst[0])
+        if self._hold_back is None or worst[0] <= self._hold_back:
+            return None
+        return HOLDS_BACK, worst[1], worst[2]
+
+    def _of_batch(self, text: Any) -> tuple[Any, Exception | None]:
+        try:
+            return self._batch(text), None
+        except Exception as exc:  # noqa: BLE001 - the oracle's word, whatever it is
+            return None, exc
+
+
+class _Search:
+    """Which pieces are tried, and the fewest under which a failure still shows."""
+
+    def __init__(self, judge: _Judge, findings: Findings) -> None:
+        self._judge = judge
+        self._findings = findings
+
+    def run(self, key: str) -> None:
+        """Try the recorded pieces, the systematic ones and random ones."""
+        judge = self._judge
+        recorded = list(accumulate(map(len, judge.pieces)))[:-1]
+        length = len(judge.text)
+        self._try(recorded)
+        self._try(range(1, length))
+        self._try(())
+        self._try(sorted([*recorded, *recorded, 0, length]))  # empty pieces between
+        step = max(length // MAX_DELIVERIES, 1)
+        for offset in range(1, length, step):
+            self._try((offset,))
+        from hypothesis import strategies as st
+
+        cuts = st.lists(st.integers(0, length), max_size=12).map(sorted)
+
+        def fails(cuts: list[int]) -> bool:
+            failure = self._findings.tried(judge.judged(judge.cut(cuts)))
+            return failure is not None and failure.kind not in self._findings.failures
+
+        found = drawn(cuts, fails, key=key)
+        if found is not None:
+            self._keep(found)
+
+    def _try(self, cuts: Iterable[int]) -> None:
+        cuts = list(cuts)
+        failure = self._findings.tried(self._judge.judged(self._judge.cut(cuts)))
+        if failure is not None and failure.kind not in self._findings.failures:
+            self._keep(cuts)
+
+    def _keep(self, cuts: Sequence[int]) -> None:
+        """Put the failure under *cuts* into the findings, with as few of them as show it."""
+        examples = self._findings.examples
+        failure = self._judge.judged(self._judge.cut(cuts))
+        if failure is None:
+            return
+        left = SHRINK_BUDGET
+
+        def fails(fewer: Sequence[int]) -> bool:
+            nonlocal left
+            left -= 1
+            again = self._judge.judged(self._judge.cut(fewer)) if left >= 0 else None
+            return again is not None and again.kind == failure.kind
+
+        single = [[cut] for cut in dict.fromkeys(cuts)][: SHRINK_BUDGET // 4]
+        enough: Sequence[int] | None = next(filter(fails, ([], *single)), None)
+        few = ddmin(cuts, fails) if enough is None else enough
+        small = self._judge.judged(self._judge.cut(few)) or failure
+        self._findings.add(replace(small, examples=examples))
