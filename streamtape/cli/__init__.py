@@ -1,4 +1,4 @@
-"""The command line: ``streamtape show``, ``stats``, ``record``, ``convert`` and ``demo``.
+"""The command line: ``streamtape show``, ``stats``, ``record``, ``convert``, ``serve``, ``demo``.
 
 Here are the arguments and what all commands share: output, errors, exit status. A command that is
 more than a call into the package has a module of its own, imported when it runs.
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streamtape import __version__
-from streamtape.cli import curl
+from streamtape.cli import curl, serving
 from streamtape.cli.output import BROKEN_PIPE, INTERRUPTED, TROUBLE, console, tell
 
 if TYPE_CHECKING:
@@ -149,6 +149,15 @@ def _parser() -> argparse.ArgumentParser:
         help="what OUT becomes; vcr is a cassette in plain vcrpy's own form, without a timeline",
     )
 
+    serve = command(
+        "serve",
+        _serve,
+        "answer requests with what cassettes hold, over HTTP, for clients in any language",
+        "A request is answered by the interactions of its method, path and query, in turns. Each"
+        " request is told when it is over. Ctrl-C ends it.",
+    )
+    serving.add_arguments(serve)
+
     demo = command(
         "demo",
         _demo,
@@ -254,6 +263,12 @@ def _convert(options: argparse.Namespace) -> int:
     for note in notes:
         tell(f"note: {note}")
     return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from streamtape.cli.serve import serve
+
+    return serve(options)
 
 
 def _demo(options: argparse.Namespace) -> int:
