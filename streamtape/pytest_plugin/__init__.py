@@ -1,36 +1,35 @@
 """The pytest plugin: a marker, fixtures, options, and what a test must not miss.
 
 Imported in every pytest session, so it imports nothing but pytest: the rest of streamtape, and
-vcrpy behind it, load with the first test that plays or records a stream.
+vcrpy behind it, load with the first test that plays or records a stream, and what delivers streams
+anew with the options that ask for it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from streamtape.cassette.library import CassetteContext
     from streamtape.cassette.stream_cassette import StreamCassette
+    from streamtape.clock.told import StreamClock
+    from streamtape.server import ReplayServer
 
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
-SUFFIX = ".yaml"
-NAME_MAX = 255
 
 MARKER = (
     "streamtape(name=None, *, fuzz=True, **options): play the test's streams from its cassette, or"
     " record them with --streamtape-record. name: another file than the default one, relative to"
-    " the cassette folder. fuzz=False: the test asserts on chunks or times. options: as in"
-    " streamtape.use_cassette."
+    " the cassette folder. fuzz=False: the test asserts on chunks or times, so --streamtape-fuzz"
+    " leaves it alone. options: as in streamtape.use_cassette."
 )
 
 _passed = pytest.StashKey[bool]()
-_opened = pytest.StashKey["tuple[CassetteContext, StreamCassette]"]()
+_opened: pytest.StashKey[tuple[CassetteContext, StreamCassette]] = pytest.StashKey()
 _part = pytest.StashKey["str | None"]()
 
 
@@ -46,8 +45,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " all, or rewrite (replaces a cassette when its test passes). Overrides the marker's and"
         " streamtape_config's record_mode.",
     )
+    group.addoption(
+        "--streamtape-fuzz",
+        type=int,
+        default=None,
+        metavar="N",
+        help="run each test that plays a stream as recorded, and if it passes once more for each of"
+        " N deliveries of the same bytes: whole, byte by byte, cut at each seam, at random.",
+    )
+    group.addoption(
+        "--streamtape-fuzz-rewrites",
+        action="store_true",
+        help="with --streamtape-fuzz, also other wire forms of the same events: other line ends,"
+        " comments, a BOM, content codings, JSON escapes.",
+    )
+    group.addoption(
+        "--streamtape-delivery",
+        default=None,
+        metavar="EXPR",
+        help="deliver every stream that tests play so, such as 'Delivery(cuts=(1042,))'. What it"
+        " leaves out stays as the test has it.",
+    )
+    group.addoption(
+        "--streamtape-pace",
+        default=None,
+        metavar="PACE",
+        help="play every stream at this pace: instant, recorded, virtual, a number by which the"
+        " recorded speed is multiplied, or 'Pace(max_gap=1.0)'.",
+    )
     parser.addini(
         "streamtape_record", "the record mode where nothing else says one", default="none"
+    )
+    parser.addini(
+        "streamtape_vcr",
+        "play what vcrpy and pytest-recording replay to httpx and httpx2 through streamtape, as"
+        " --streamtape-fuzz and --streamtape-delivery do",
+        type="bool",
+        default=False,
     )
     for key, what in _SECRET_INI.items():
         parser.addini(f"streamtape_secret_{key}", what, type="linelist", default=[])
@@ -61,8 +95,16 @@ _SECRET_INI = {
 }
 
 
+_DELIVERING = (
+    "--streamtape-fuzz",
+    "--streamtape-fuzz-rewrites",
+    "--streamtape-delivery",
+    "--streamtape-pace",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Announce the marker."""
+    """Announce the marker, and begin what the options ask for."""
     config.addinivalue_line("markers", MARKER)
     config.pluginmanager.register(_PartFiles(), "streamtape-part-files")
     mode = config.getini("streamtape_record")
@@ -71,6 +113,15 @@ def pytest_configure(config: pytest.Config) -> None:
             f"streamtape_record = {mode!r} in the ini file is no record mode: use one of"
             f" {', '.join(RECORD_MODES)}"
         )
+    delivered = [
+        option
+        for option in _DELIVERING
+        if (value := config.getoption(option)) is not None and value is not False
+    ]
+    if delivered or config.getini("streamtape_vcr"):
+        from streamtape.pytest_plugin import session
+
+        session.begin(config, delivered)
 
 
 @pytest.fixture
@@ -105,7 +156,9 @@ def stream_cassette(
             " would write the same file. Drop the marker vcr: streamtape reads its cassettes",
             pytrace=False,
         )
-    context = _context(request, streamtape_config)
+    from streamtape.pytest_plugin.marked import cassette_of
+
+    context = cassette_of(request, streamtape_config)
     cassette = context.__enter__()
     request.node.stash[_opened] = (context, cassette)
     try:
@@ -113,6 +166,30 @@ def stream_cassette(
     finally:
         # Written only after the tear-down: whether the test was right is known by then.
         context.detach()
+
+
+@pytest.fixture
+def stream_clock() -> Iterator[StreamClock]:
+    """Virtual time: ``now()`` in seconds, ``sleep(seconds)``, ``bridge()`` for code that reads it.
+
+    In plain code players move this clock in place of waiting; under a virtual event loop it tells
+    the loop's time.
+    """
+    from streamtape.clock.told import StreamClock
+
+    with StreamClock() as clock:
+        yield clock
+
+
+@pytest.fixture
+def stream_server() -> Iterator[Callable[..., ReplayServer]]:
+    """Starts a replay server, as `streamtape.server.serve`; it ends with the test."""
+    from contextlib import ExitStack
+
+    from streamtape.server import serve
+
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(serve(*args, **options))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -125,69 +202,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     finally:
         opened = item.stash.get(_opened, None)
         if opened is not None:
+            from streamtape.pytest_plugin.marked import unheard
+
             del item.stash[_opened]
             context, cassette = opened
-            unheard = _unheard(cassette)
-            context.conclude(None, failed=not passed or bool(unheard))
+            missed = unheard(cassette)
+            context.conclude(None, failed=not passed or bool(missed))
             item.stash[_part] = context.part
-            if unheard:
-                pytest.fail("\n\n".join(unheard), pytrace=False)
-
-
-def _unheard(cassette: StreamCassette) -> list[str]:
-    """What client code may have swallowed, each once: an SDK's retries ask for the same again."""
-    from streamtape.cassette.library import NoMatchError
-
-    failures, cassette.failures = cassette.failures, []
-    told = {id(failure.failed_request) for failure in failures if isinstance(failure, NoMatchError)}
-    failures += [
-        NoMatchError(cassette=cassette, failed_request=request)
-        for request in list(cassette.unanswered)
-        if id(request) not in told
-    ]
-    return list(dict.fromkeys(f"streamtape: {failure}" for failure in failures))
-
-
-def _context(request: pytest.FixtureRequest, config: dict[str, Any]) -> CassetteContext:
-    from streamtape.cassette.filters import Secrets
-    from streamtape.cassette.library import use_cassette
-
-    options = dict(config)
-    name: str | None = None
-    for marker in reversed(list(request.node.iter_markers("streamtape"))):
-        name = marker.args[0] if marker.args else name
-        options.update(marker.kwargs)
-    options.pop("fuzz", None)
-    option = request.config.getoption("--streamtape-record")
-    mode = option or options.pop("record_mode", None) or request.config.getini("streamtape_record")
-    options.pop("record_mode", None)
-    if "secrets" not in options:
-        ini = request.config.getini
-        options["secrets"] = Secrets(
-            headers=ini("streamtape_secret_headers"),
-            query=ini("streamtape_secret_query"),
-            fields=ini("streamtape_secret_fields"),
-            keep=ini("streamtape_secret_keep"),
-        )
-    folder = options.pop("cassette_dir", None) or default_folder(request.path)
-    path = Path(folder) / (name or default_name(request.cls, request.node.name))
-    return use_cassette(path, record_mode=mode, **options)
-
-
-def default_folder(test_file: Path) -> Path:
-    """Where the cassettes of *test_file* lie: where pytest-recording would put them."""
-    return test_file.parent / "cassettes" / test_file.stem
-
-
-def default_name(test_class: type | None, test_name: str) -> str:
-    """The cassette's file name: pytest-recording's, so that both find the same file."""
-    name = f"{test_class.__name__}.{test_name}" if test_class else test_name
-    for character in "<>?%*:|\"'/\\":
-        name = name.replace(character, "-")
-    if len(name) + len(SUFFIX) > NAME_MAX:
-        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
-        name = f"{name[: NAME_MAX - len(SUFFIX) - len(digest) - 3]}...{digest}"
-    return name + SUFFIX
+            if missed:
+                pytest.fail("\n\n".join(missed), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
