@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import pretty
 
 from streamtape import Chunk, Delivery, Ending, Tape
+from streamtape.delivery import contents, faults, rewrites
 
 MS = 1_000_000
 TAPE = Tape(
@@ -34,6 +36,7 @@ def test_a_delivery_as_recorded_is_the_tape_itself() -> None:
         ("whole", [(30, b"data: a\n\ndata: b\n\n")]),
         ("events", [(10, b"data: a\n\n"), (30, b"data: b\n\n")]),
         ((4,), [(10, b"data"), (30, b": a\n\ndata: b\n\n")]),
+        ((0, 4), [(10, b""), (10, b"data"), (30, b": a\n\ndata: b\n\n")]),
         ((11,), [(10, b"data: a\n\nda"), (30, b"ta: b\n\n")]),
         ((12, 12), [(30, b"data: a\n\ndat"), (30, b""), (30, b"a: b\n\n")]),
         ((4, 999), [(10, b"data"), (30, b": a\n\ndata: b\n\n")]),  # past the end: ignored
@@ -116,3 +119,50 @@ def test_cuts_that_decrease_are_refused() -> None:
 
 def test_cuts_may_be_given_as_a_list() -> None:
     assert Delivery(cuts=[1, 2]).cuts == (1, 2)  # type: ignore[arg-type]
+
+
+def test_rewrites_and_contents_may_be_given_as_lists() -> None:
+    delivery = Delivery(rewrites=[rewrites.crlf()], contents=[contents.nul()])  # type: ignore[arg-type]
+    assert delivery == Delivery(rewrites=(rewrites.crlf(),), contents=(contents.nul(),))
+    assert hash(delivery)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rewrites": rewrites.crlf()}, r"stands alone: write a tuple, \(rewrites.crlf\(\),\)"),
+        ({"rewrites": (contents.nul(),)}, "is none of streamtape.delivery.rewrites"),
+        ({"contents": (rewrites.crlf(),)}, "is none of streamtape.delivery.contents"),
+        ({"fault": rewrites.crlf()}, "is none of streamtape.delivery.faults"),
+        ({"fault": "reset"}, "'reset' is none of streamtape.delivery.faults"),
+    ],
+)
+def test_a_change_in_the_wrong_place_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Delivery(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("delivery", "keeps"),
+    [
+        (Delivery(), True),
+        (Delivery(cuts="bytes", pace="recorded", rewrites=(rewrites.crlf(),)), True),
+        (Delivery(contents=(contents.nul(),)), False),
+        (Delivery(fault=faults.reset_after(1)), False),
+    ],
+)
+def test_contents_and_faults_change_the_meaning(delivery: Delivery, *, keeps: bool) -> None:
+    assert delivery.keeps_meaning is keeps
+
+
+def test_only_the_first_attempt_is_what_a_delivery_hands_over() -> None:
+    broken = faults.first_attempt(faults.reset_after(1))
+    assert TAPE.deliver(Delivery(fault=broken)) == TAPE.deliver(
+        Delivery(fault=faults.reset_after(1))
+    )
+    assert broken.apply(TAPE) == broken.attempts(TAPE)[0] != broken.attempts(TAPE)[1]
+
+
+@pytest.mark.parametrize("value", [rewrites.comments(every=2), Delivery(cuts="bytes")])
+def test_hypothesis_and_ipython_print_the_expression(value: object) -> None:
+    assert pretty(value) == repr(value)

@@ -97,15 +97,23 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1b\x7f]")
 _LINE_ENDS = {b"\n": "lf", b"\r": "cr", b"\r\n": "crlf"}
 
 
-@lru_cache(maxsize=1024)
 def features(framing: Framing, body: bytes) -> frozenset[str]:
-    """The classes that *body* can show. Linear in its length."""
+    """The classes that *body* can show. Linear in its length, and remembered."""
+    return (_features_of_long if len(body) > _LONG else _features)(framing, body)
+
+
+def _found(framing: Framing, body: bytes) -> frozenset[str]:
     found = set(_text(body))
     if framing == "sse":
         found |= set(_Stream(body).found)
     elif framing == "ndjson":
         found |= set(_ndjson(body))
     return frozenset(found)
+
+
+_LONG = 16_384
+_features = lru_cache(maxsize=1024)(_found)
+_features_of_long = lru_cache(maxsize=8)(_found)  # a cache keeps the bodies too
 
 
 def name_of(found: frozenset[str]) -> str:

@@ -62,13 +62,13 @@ def check_parser(
     findings = Findings(most=examples)
     key = f"check_parser {key_of(parse)}"
     with Caller(parse) as caller:
-        shape, failure = _shape(caller, findings)
-        if shape is not None:
+        shape = _shape(caller, findings)
+        if isinstance(shape, Shape):
             _Check(Rules(caller, shape, findings), findings, key).run(streams)
         elif _understands(caller, JSON_PROBE, lambda items: "probe-more" in repr(items)):
             findings = _of_json_reader(caller, streams, key, examples)
-        elif failure is not None:
-            findings.add(failure)
+        else:
+            findings.add(shape)
     findings.verdict("check_parser", allow)
 
 
@@ -84,7 +84,7 @@ def _streams(tapes: Tape | bytes | Iterable[Tape | bytes]) -> list[Tape]:
     return streams
 
 
-def _shape(caller: Caller, findings: Findings) -> tuple[Shape | None, Failure | None]:
+def _shape(caller: Caller, findings: Findings) -> Shape | Failure:
     """How the parser's events are read; or, where it reads no plain stream, the failure."""
     found: object = None
     for body in (PROBE, PLAIN):
@@ -95,14 +95,14 @@ def _shape(caller: Caller, findings: Findings) -> tuple[Shape | None, Failure | 
         else:
             shape = shape_of(found)
             if shape is not None:
-                return shape, None
+                return shape
     names = (name for name, body in PLAIN_PROBES if _understands(caller, body, shape_of))
     name = next(names, "basic")
     expected = ["probe-data", "probe-more"]
     failure = Failure(
         DEVIATION + name, WHOLE, expected, found, 0, SENTENCES[name], "", tape_of(PLAIN)
     )
-    return None, findings.tried(failure)
+    return findings.tried(failure) or failure
 
 
 def _understands(caller: Caller, body: bytes, look: Callable[[list[Any]], object]) -> bool:
@@ -173,8 +173,8 @@ class _Check:
         for base in bases:
             if self._rules.try_tape(tape, base, case=case):
                 self._rules.try_promptness(tape, base, case)
-                cut = islice(bounded(systematic([tape], base), [tape]), cuts_of_changed([tape]))
-                self._rules.search(tape, case).try_each(cut)
+                cut = bounded(systematic([tape], base), [base.apply(tape)])
+                self._rules.search(tape, case).try_each(islice(cut, cuts_of_changed([tape])))
 
     def _understood(self, tape: Tape) -> Tape:
         """*tape*, or where it needs what is broken, a simpler form of it that may not."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streamtape.checks.shapes import Shape
 
 WHOLE = Delivery(cuts="whole")
+_LONG = 16_384
 _AFTERWARDS = b"data: b\n\n"
 
 _AT_THE_END = (LEAK, cut_kinds.EARLY, cut_kinds.LINE)
@@ -57,6 +58,7 @@ class Rules:
         self._shape = shape
         self._findings = findings
         self._whole: dict[bytes, Parsed] = {}
+        self._last_long = b""
         self._tried: set[Probe] = set()
 
     def parsed(self, chunks: Sequence[bytes]) -> Parsed:
@@ -206,7 +208,7 @@ class Rules:
         body = delivered.body
         got = self.parsed([chunk.data for chunk in delivered.chunks])
         if delivery.cuts == "whole":
-            self._whole[body] = got
+            self._keep_whole(body, got)
         if not isinstance(got.events, Exception) and self._shape.is_right(body, got.events):
             return None
         expected = self._shape.expected(body)
@@ -214,8 +216,15 @@ class Rules:
 
     def _result_whole(self, body: bytes) -> Parsed:
         if body not in self._whole:
-            self._whole[body] = self.parsed([body] if body else [])
+            self._keep_whole(body, self.parsed([body] if body else []))
         return self._whole[body]
+
+    def _keep_whole(self, body: bytes, parsed: Parsed) -> None:
+        """Keep what *body* gave whole; of long ones the last only, to save memory."""
+        if len(body) > _LONG:
+            self._whole.pop(self._last_long, None)
+            self._last_long = body
+        self._whole[body] = parsed
 
     def _settle(self, names: frozenset[str]) -> None:
         """Try the probes of the classes *names*."""

@@ -241,8 +241,9 @@ def _in_order(
     for base in changed:
         yield base
         yield from islice(cuts, 1)
-    for base in changed:
-        yield from islice(bounded(systematic(tapes, base), tapes), cuts_of_changed(tapes))
+    for base in changed if cuts_of_changed(tapes) else ():
+        told = [told_anew(tape, base) for tape in tapes]
+        yield from islice(bounded(systematic(tapes, base), told), cuts_of_changed(tapes))
     yield from cuts
 
 

@@ -134,7 +134,8 @@ def _is_document(text: bytes) -> bool:
     if head.startswith((b"{", b"[", b"<")):
         # No field of SSE starts so. But a stream may have one odd line in front.
         return _DATA_LINE.search(text) is None
-    return ndjson.is_json(head)  # a string, a number, true, false or null
+    # A string, a number, true, false or null: no field of SSE begins so, and a body may be long.
+    return head[:1] in b'"-0123456789tfn' and ndjson.is_json(head)
 
 
 def _looks_like_sse(text: bytes) -> bool:

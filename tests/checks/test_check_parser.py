@@ -16,8 +16,6 @@ from streamtape.checks.calling import EndlessError
 from tests.checks import faulty_parsers as faulty
 from tests.streams import STREAMS
 
-ALL_BUT_RANDOM = 3_000
-"""So many examples take in all that is systematic."""
 TABLES = 1_700
 """So many take in the probes, the conformance table, and the short streams cut everywhere."""
 
@@ -39,12 +37,7 @@ def name_of(parse: Callable[[Any], Any]) -> str:
 
 @pytest.mark.parametrize("parse", faulty.RIGHT, ids=name_of)
 def test_a_right_parser_passes_in_any_shape(parse: Callable[[Any], Any]) -> None:
-    checks.check_parser(parse, examples=ALL_BUT_RANDOM)
-
-
-def decoder_list(chunks: Iterable[bytes]) -> list[Event]:
-    decoder = streamtape.Decoder()
-    return [event for chunk in chunks for event in decoder.feed(chunk)]
+    checks.check_parser(parse, examples=TABLES)
 
 
 def decoder_events(chunks: Iterable[bytes]) -> Iterator[Event]:
@@ -53,14 +46,14 @@ def decoder_events(chunks: Iterable[bytes]) -> Iterator[Event]:
         yield from decoder.feed(chunk)
 
 
-@pytest.mark.parametrize("parse", [decoder_list, decoder_events])
-def test_our_own_decoder_passes_all_of_it(parse: Callable[[Any], Any]) -> None:
-    bodies = [
-        (b"".join(make()), content_type)
-        for make, content_type in STREAMS.values()
-        if content_type.startswith("text/event-stream")
-    ]
-    checks.check_parser(parse, tapes=[Tape.of(body) for body, _ in bodies])
+def test_our_own_decoder_passes_all_of_it() -> None:
+    bodies = [b"".join(make()) for make, kind in STREAMS.values() if kind.startswith("text/")]
+    assert len(bodies) == 4
+    checks.check_parser(decoder_events, tapes=bodies)
+
+
+def test_a_right_parser_of_another_make_passes_all_of_it() -> None:
+    checks.check_parser(faulty.Parser())
 
 
 # ---- wrong ones
@@ -155,7 +148,7 @@ def test_an_id_of_its_own_is_allowed_where_none_is_none() -> None:
             for message in super().__call__(chunks):
                 yield {"data": message.data, "id": message.last_event_id or None}
 
-    checks.check_parser(OwnIds(), examples=ALL_BUT_RANDOM)
+    checks.check_parser(OwnIds(), examples=TABLES)
 
 
 def test_a_last_event_id_that_is_not_kept_is_a_fault_by_whatever_name() -> None:

@@ -22,6 +22,7 @@ from streamtape.checks.search import (
 )
 from streamtape.delivery import contents, middleboxes, rewrites
 from streamtape.delivery.order import systematic
+from tests.wire.test_eventstream import wire
 
 BODY = 'data: {"text":"caf\u00e9"}\r\n\r\ndata: {"text":"\U0001f469"}\r\n\r\n'.encode()
 TAPE = Tape.of(BODY)
@@ -111,6 +112,12 @@ def test_what_fails_only_once_is_unstable() -> None:
     search.try_each([Delivery(cuts="bytes")])
     (failure,) = findings.failures.values()
     assert (failure.kind, failure.delivery) == ("unstable", Delivery(cuts="bytes"))
+
+
+def test_what_fails_without_any_change_fails_as_recorded() -> None:
+    search, findings = judged_by(lambda chunks: True)  # noqa: ARG005 - always
+    search.try_each([Delivery()])
+    assert set(findings.failures) == {"as-recorded"}
 
 
 def test_what_hypothesis_draws_is_found_shrunk_and_counted_to_the_first() -> None:
@@ -224,7 +231,14 @@ def test_single_bytes_may_show_anything() -> None:
     assert "chunk-boundary/bom-split" in kinds_of([TAPE], "bytes")
 
 
-def test_cuts_of_ndjson_and_of_messages() -> None:
+def test_cuts_of_the_messages_of_an_event_stream() -> None:
+    messages = wire(b"", b"one") + wire(b"", b"two")
+    tape = Tape.of(messages, content_type="application/vnd.amazon.eventstream")
+    names = [name_of(kinds_of([tape], (cut,))) for cut in (5, len(messages) // 2)]
+    assert names == ["chunk-boundary/message-split", "chunk-boundary/between-events"]
+
+
+def test_cuts_of_ndjson() -> None:
     lines = Tape.of(b'{"a": 1}\r\n{"a": 2}\r\n', content_type="application/x-ndjson")
     names = [name_of(kinds_of([lines], (cut,))) for cut in (4, 9, 10)]
     assert names == [

@@ -19,6 +19,7 @@ import streamtape
 from streamtape import Chunk, Delivery, Ending, Event, Tape, providers
 from streamtape.delivery import expression, faults, rewrites
 from streamtape.delivery.change import Change, Fault
+from streamtape.delivery.faults import responses
 from streamtape.delivery.faults.endings import NOT_TERMINATED, RESET, TIMED_OUT
 from streamtape.delivery.faults.insertions import MESSAGE
 from streamtape.wire import eventstream
@@ -465,6 +466,7 @@ def test_an_exception_of_aws_is_a_message_of_its_own_type() -> None:
     headers = eventstream.parse_headers(messages[-1].headers)
     assert headers[":message-type"] == "exception"
     assert headers[":exception-type"] == "modelStreamErrorException"
+    assert headers[":content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -608,6 +610,7 @@ RIGHT = {"equal", "raises"}
         (faults.error_event(11), CHAT, {"part"}),  # after [DONE]
         (faults.error_event(1), TEXT, {"part", "other"}),  # who knows what an error is
         (faults.duplicated(5), CHAT, set()),
+        (faults.duplicated(1), CHAT, {"part", "other"}),  # the role, which has no text
         (faults.duplicated(3), MESSAGES, {"part", "other"}),  # a ping
         (faults.duplicated(1), TEXT, {"part", "other"}),
         (faults.lost(5), CHAT, {"part", "other"}),
@@ -616,6 +619,7 @@ RIGHT = {"equal", "raises"}
         (faults.glued(5), CHAT, set()),
         (faults.glued(1), TEXT, {"part", "other"}),
         (faults.invalid_utf8(5), CHAT, {"other"}),  # U+FFFD
+        (faults.invalid_utf8(1), DOCUMENT, set()),
         (faults.keepalive_data(5), CHAT, set()),
         (faults.keepalive_data(1), TEXT, {"other"}),
         (faults.status(), CHAT, set()),
@@ -679,3 +683,276 @@ def test_the_page_has_every_fault_as_it_is() -> None:
 
 def rows() -> list[tuple[str, str, str, str]]:
     return ROW.findall(PAGE.read_text(encoding="utf-8"))
+
+
+# --- what is tried, to the byte and to the nanosecond ---------------------------------------------
+
+
+def tried(tape: Tape) -> list[str]:
+    return [repr(fault).removeprefix("faults.") for fault in faults.every(tape)]
+
+
+FIRST_OF_CHAT = """
+    keepalive_data(k=5) broken_json(k=5) end_after(k=5) empty_event(k=5) error_event(k=5)
+    duplicated(k=5) glued(k=5) no_last_blank_line() unknown_event(k=5) invalid_utf8(k=5)
+    end_inside(k=5) error_event(k=5,form='bare') error_event(k=5,form='event') wrong_body()
+    reset_after(k=5) glued(k=2) no_terminal() status() wrong_body(kind='json') not_terminated(k=5)
+    not_terminated(k=0) read_timeout_after(k=5) read_timeout_after(k=0) end_after(k=0)
+    reset_after(k=0) error_event(k=0) keepalive_data(k=0) empty_event(k=0) unknown_event(k=0)
+    reset_after(k=10) error_event(k=10) keepalive_data(k=10) empty_event(k=10) unknown_event(k=10)
+    reset_after(k=11) error_event(k=11) keepalive_data(k=11) empty_event(k=11) unknown_event(k=11)
+    lost(k=5) swapped(k=5) broken_json(k=1) glued(k=1) end_inside(k=1) duplicated(k=1)
+    invalid_utf8(k=1) lost(k=1) swapped(k=1) broken_json(k=2) end_inside(k=2) duplicated(k=2)
+    invalid_utf8(k=2) lost(k=2) swapped(k=2) broken_json(k=8) glued(k=8) end_inside(k=8)
+    duplicated(k=8) invalid_utf8(k=8) lost(k=8) swapped(k=8) glued(k=11) end_inside(k=11)
+    duplicated(k=11) swapped(k=11) status(code=503) status(code=529)
+    status(code=429,content_type='text/event-stream') first_attempt(fault=faults.status())
+    first_attempt(fault=faults.reset_after(k=5)) first_attempt(fault=faults.reset_after(k=0))
+    first_attempt(fault=faults.end_after(k=5)) first_attempt(fault=faults.error_event(k=5))
+    stall(k=5) stall(k=5,keepalives=True) stall(k=5,seconds=3600.0) stall(k=1,seconds=3600.0)
+"""
+"""Of eleven events the tokens are 2 to 8, the usage is 10 and [DONE] 11."""
+
+
+def test_the_likeliest_to_hurt_come_first_at_a_token_then_at_every_edge() -> None:
+    assert [told.replace(", ", ",") for told in tried(CHAT)] == FIRST_OF_CHAT.split()
+
+
+def test_what_is_tried_only_where_the_stream_gives_reason_to() -> None:
+    known = FIRST_OF_CHAT.split()
+    more = [told for told in tried(TAPES["ids"]) if told.replace(", ", ",") not in known]
+    assert more == [
+        *("glued(k=2, at=6)", "glued(k=5, at=6)"),  # behind the line of the ID
+        *("reconnect(k=5, then='resume')", "reconnect(k=5, then='all')"),
+        *("reconnect(k=5, then='skip')", "reconnect(k=5, then='204')"),
+    ]
+    assert tried(DOCUMENT) == [
+        *("status(code=429)", "status(code=503)", "status(code=529)"),
+        "status(code=429, content_type='text/event-stream')",
+        *("wrong_body(kind='html')", "wrong_body(kind='json')"),
+        "first_attempt(fault=faults.status())",
+        *("reset_after(k=0)", "read_timeout_after(k=0)", "end_after(k=0)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "middle"),
+    [
+        (slice(None), 5),  # of the tokens
+        (slice(0, 9, 8), 2),  # of the role and the finish reason, which are JSON
+        (slice(0, 11, 10), 1),  # of the role; [DONE] is no JSON
+        (slice(10, 11), 1),  # [DONE] alone
+    ],
+)
+def test_the_middle_one_is_struck_of_tokens_else_of_json_else_of_all(
+    chosen: slice, middle: int
+) -> None:
+    tape = Tape.of(b"".join(streams.openai_chat()[chosen]))
+    assert tried(tape)[0] == f"keepalive_data(k={middle})"
+
+
+@pytest.mark.parametrize(
+    ("make", "least"),
+    [
+        *((make, 1) for make in (faults.end_inside, faults.broken_json, faults.duplicated)),
+        *((make, 1) for make in (faults.lost, faults.swapped, faults.glued, faults.stall)),
+        (faults.invalid_utf8, 1),
+        *((make, 0) for make in (faults.end_after, faults.reset_after, faults.not_terminated)),
+        *((make, 0) for make in (faults.error_event, faults.keepalive_data, faults.empty_event)),
+    ],
+)
+def test_a_number_below_the_first_event_means_the_first(make: Any, least: int) -> None:
+    for tape in (CHAT, MESSAGES):
+        assert make(-1).attempts(tape) == make(least).attempts(tape)
+        assert make(-1).allowed(tape) == make(least).allowed(tape)
+        assert make(least).attempts(tape) != make(least + 1).attempts(tape)
+
+
+def test_all_but_one_byte_of_an_event_may_be_lost_or_only_one() -> None:
+    first, second, *_ = CHAT.chunks
+    for at, left in ((0, 1), (1, 1), (10_000, len(first.data) - 1)):
+        glued = applied(faults.glued(1, at=at), CHAT)
+        assert glued.body.startswith(first.data[:left] + second.data)
+        ended = applied(faults.end_inside(1, at=at), CHAT)
+        assert ended.body == first.data[:left]
+
+
+def test_the_last_two_events_can_be_glued_and_one_alone_cannot() -> None:
+    two = Tape.of(b"data: 1\n\ndata: 2\n\n")
+    assert applied(faults.glued(2), two) == applied(faults.glued(1), two) != two
+    one = Tape.of(b"data: 1\n\n")
+    assert applied(faults.glued(1), one) is one
+    assert applied(faults.reconnect(1), one) is one
+    assert faults.reconnect(0).attempts(two) == faults.reconnect(1).attempts(two)
+    assert faults.reconnect(2).attempts(two) == faults.reconnect(1).attempts(two)
+    assert len(faults.reconnect(2).attempts(two)) == 3
+
+
+def test_what_is_taken_out_leaves_nothing() -> None:
+    last = CHAT.chunks[-1].data
+    assert applied(faults.no_terminal(), CHAT).body + last == CHAT.body
+    assert applied(faults.lost(11), CHAT).body + last == CHAT.body
+    broken = applied(faults.broken_json(2), CHAT).body
+    assert len(broken) == len(CHAT.body) - 1
+    assert broken.startswith(CHAT.chunks[0].data + CHAT.chunks[1].data.rstrip()[:-1] + b"\n\n")
+
+
+@pytest.mark.parametrize("name", ["openai_chat", "ollama", "aws", "ids"])
+def test_what_comes_twice_comes_byte_for_byte(name: str) -> None:
+    tape = TAPES[name]
+    third = tape.chunks[2].data
+    before = sum(len(chunk.data) for chunk in tape.chunks[:3])
+    twice = applied(faults.duplicated(3), tape)
+    assert twice.body == tape.body[:before] + third + tape.body[before:]
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "spoilt"),
+    [
+        ("sse", b"data: one\nid: 7\n\n", b"data: one\xff\nid: 7\n\n"),
+        ("sse", b"id: 7\r\rdata:a\rdata: b\revent: c\r\r", None),
+        ("sse", b'data: {"a": "b", "c": "d", "e": 1}\n\n',
+         b'data: {"a": "b", "c": "d\xff", "e": 1}\n\n'),
+        ("sse", b'data: {"a": "b\\"c"}\n\n', b'data: {"a": "b\\"c\xff"}\n\n'),
+        ("ndjson", b"\n12\n", b"\n12\xff\n"),
+        ("ndjson", b"12\r\n", b"12\xff\r\n"),
+    ],
+)  # fmt: skip
+def test_where_a_byte_that_is_no_utf_8_stands(
+    framing: Any, body: bytes, spoilt: bytes | None
+) -> None:
+    tape = Tape((Chunk(0, body),), Ending("eof", 0), framing=framing)
+    expected = spoilt or b"id: 7\r\rdata:a\rdata: b\xff\revent: c\r\r"
+    assert applied(faults.invalid_utf8(1), tape).body == expected
+
+
+ERRORS: dict[str, object] = {
+    "anthropic_messages": {"type": "error", "error": {"type": "overloaded_error"}},
+    "openai_chat": {"error": {"type": "overloaded_error", "param": None, "code": None}},
+    "ollama": {"error": MESSAGE},
+    "gemini": {"error": {"code": 529, "status": "UNAVAILABLE"}},
+    "aws": {"message": MESSAGE},
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), ERRORS.items())
+def test_an_error_response_has_all_that_its_provider_s_has(name: str, expected: Any) -> None:
+    told = json.loads(applied(faults.status(529), TAPES[name]).body)
+    if isinstance(expected.get("error"), dict):
+        expected = {**expected, "error": {**expected["error"], "message": MESSAGE}}
+    assert told == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type"),
+    [(429, "rate_limit_error"), (529, "overloaded_error"), (500, "server_error")],
+)
+def test_a_status_has_its_type_of_error(code: int, error_type: str) -> None:
+    told = json.loads(applied(faults.status(code), CHAT).body)
+    assert told["error"]["type"] == error_type
+    document = json.loads(applied(faults.wrong_body("json"), CHAT).body)
+    assert document["error"]["type"] == "server_error"
+    gemini = json.loads(applied(faults.wrong_body("json"), TAPES["gemini"]).body)
+    assert gemini["error"]["code"] == 500
+
+
+@pytest.mark.parametrize(("head_ns", "expected"), [(7 * MS, 7 * MS), (0, 0), (None, 0)])
+def test_another_response_comes_with_its_head(head_ns: int | None, expected: int) -> None:
+    tape = replace(CHAT, head_ns=head_ns)
+    for fault in (faults.status(), faults.wrong_body()):
+        answer = applied(fault, tape)
+        assert answer.head_ns == answer.chunks[0].at_ns == answer.ending.at_ns == expected
+    nothing = faults.reconnect(4).attempts(tape)[-1]
+    assert (nothing.head_ns or 0) == (head_ns or 0)
+    assert (nothing.chunks, nothing.ending) == ((), Ending("eof", expected))
+
+
+@pytest.mark.parametrize(("head_ns", "expected"), [(7 * MS, 7 * MS), (None, 0)])
+def test_what_comes_before_every_event_comes_with_the_head_or_the_first_chunk(
+    head_ns: int | None, expected: int
+) -> None:
+    tape = replace(CHAT, head_ns=head_ns)
+    assert applied(faults.error_event(0), tape).chunks[0].at_ns == expected
+    assert applied(faults.reset_after(0), tape).ending.at_ns == expected
+    assert applied(faults.empty_event(0), tape).chunks[0].at_ns == tape.chunks[0].at_ns
+    kept = applied(faults.stall(1, seconds=20, keepalives=True), tape)
+    assert kept.chunks[0].at_ns == expected + 15 * SECOND
+    assert kept.chunks[1].at_ns == tape.chunks[0].at_ns + 20 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("seconds", "times"),
+    [(15, []), (15.5, [15]), (30, [15]), (45.5, [15, 30, 45]), (0.5, [])],
+)
+def test_comments_come_every_fifteen_seconds_as_long_as_nothing_does(
+    seconds: float, times: list[int]
+) -> None:
+    stalled = applied(faults.stall(1, seconds, keepalives=True), CHAT)
+    comments = [chunk.at_ns for chunk in stalled.chunks if chunk.data == b": keep-alive\n\n"]
+    assert comments == [(CHAT.head_ns or 0) + time * SECOND for time in times]
+    first = stalled.chunks[len(times)]
+    assert first.at_ns == CHAT.chunks[0].at_ns + round(seconds * SECOND)
+
+
+def test_what_breaks_without_words_says_none() -> None:
+    assert applied(faults.end_after(3), CHAT).ending.text == ""
+
+
+def test_an_event_that_comes_after_the_end_has_no_say() -> None:
+    """A stream whose events go on after the one that ends it."""
+    body = CHAT.body + b'data: {"more": 1}\n\n'
+    tape = Tape.of(body)
+    assert faults.reset_after(11).allowed(tape) == {"equal", "raises", "part"}
+    assert faults.reset_after(10).allowed(tape) == {"equal", "raises"}
+    assert faults.reset_after(12).allowed(tape) == {"equal", "raises"}
+    assert faults.end_inside(12).allowed(tape) == {"equal", "raises", "part"}
+    assert faults.end_inside(11).allowed(tape) == {"equal", "raises"}
+
+
+def test_what_is_made_up_ends_its_lines_as_the_first_event_does() -> None:
+    tape = Tape.of(b"data: 1\n\ndata: 2\r\n\r\n")
+    assert applied(faults.empty_event(1), tape).body == (
+        b"data: 1\n\nevent: ping\ndata:\n\ndata: 2\r\n\r\n"
+    )
+
+
+def test_halves_that_make_good_json_are_no_error_that_a_client_could_see() -> None:
+    tape = Tape.of(b"data: [1,\ndata: 0]\n\ndata: 2]\n\n")
+    assert datas(applied(faults.glued(1, at=10), tape)) == ["[1,\n2]"]
+    assert faults.glued(1, at=10).allowed(tape) == RIGHT | {"part", "other"}
+    assert faults.glued(1, at=8).allowed(tape) == RIGHT
+
+
+def test_the_first_token_is_struck_wherever_it_is() -> None:
+    first = next(k for k, event in enumerate(events(MESSAGES), 1) if providers.token_text(event))
+    assert first > 2
+    assert f"lost(k={first})" in tried(MESSAGES)
+
+
+def test_half_of_a_character_of_four_bytes_in_json_is_no_hindrance() -> None:
+    tape = Tape.of(b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n')
+    spoilt = applied(faults.invalid_utf8(1), tape).body
+    assert spoilt == tape.body.replace(b'ud83d"', b'ud83d\xff"')
+
+
+def test_a_length_stays_where_a_stall_adds_nothing() -> None:
+    tape = replace(CHAT, headers=[*CHAT.headers, ("Content-Length", str(len(CHAT.body)))])
+    assert applied(faults.stall(3), tape).headers == tape.headers
+    assert applied(faults.stall(3, keepalives=True), tape).headers == CHAT.headers
+
+
+@pytest.mark.parametrize(
+    ("provider", "keys"),
+    [
+        *((name, ["type", "error"]) for name in ("anthropic", "anthropic-completions")),
+        *((name, ["error"]) for name in ("ollama", "gemini", "any other")),
+        *((name, ["message"]) for name in ("mistral", "cohere-v1", "cohere-v2")),
+        *((name, ["message"]) for name in ("bedrock-converse", "bedrock-invoke")),
+    ],
+)
+def test_each_provider_s_error_response_has_its_keys(
+    monkeypatch: pytest.MonkeyPatch, provider: str, keys: list[str]
+) -> None:
+    known = SimpleNamespace(provider=SimpleNamespace(name=provider))
+    monkeypatch.setattr(responses, "anatomy", lambda _: known)
+    assert list(json.loads(applied(faults.status(), CHAT).body)) == keys

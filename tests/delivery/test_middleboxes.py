@@ -94,3 +94,25 @@ def test_sizes_and_times_that_mean_nothing_are_refused() -> None:
             box.apply(tape(end=0))
     with pytest.raises(ValueError, match="ms must be 0 or more, not -1"):
         middleboxes.coalescer(-1).apply(tape(end=0))
+
+
+@pytest.mark.parametrize(
+    ("box", "size"), [(middleboxes.nginx(), 4096), (middleboxes.gzip_window(), 32768)]
+)
+def test_a_buffer_has_the_size_of_the_real_one(box: Middlebox, size: int) -> None:
+    full, short = b"x" * size, b"x" * (size - 1)
+    assert through(box, tape((10, full), end=90)) == [(10, full)]
+    assert through(box, tape((10, short), end=90)) == [(90, short)]
+
+
+def test_a_coalescer_waits_for_200_ms() -> None:
+    played = tape((0, b"a"), (200, b"b"), (401, b"c"), (1000, b"d"), end=2000)
+    assert through(middleboxes.coalescer(), played) == [
+        *((200, b"ab"), (601, b"c")),
+        (1200, b"d"),
+    ]
+
+
+def test_an_end_that_is_before_the_last_byte_makes_no_byte_early() -> None:
+    played = tape((10, b"a"), (15, b"b"), (20, b"c"), end=12)
+    assert through(middleboxes.coalescer(100), played) == [(20, b"abc")]

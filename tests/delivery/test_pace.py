@@ -82,6 +82,7 @@ def test_another_seed_gives_other_delays() -> None:
     ("wrong", "said"),
     [
         ({"factor": 0.0}, "pace must be a positive number, not 0.0"),
+        ({"factor": float("inf")}, "pace must be a positive number, not inf"),
         ({"factor": float("nan")}, "pace must be a positive number, not nan"),
         ({"max_gap": -1.0}, "max_gap must be seconds, 0 or more, or None, not -1.0"),
         ({"max_gap": float("nan")}, "max_gap must be seconds, 0 or more, or None, not nan"),
@@ -102,8 +103,19 @@ def test_only_what_was_given_is_printed() -> None:
     )
 
 
+def test_a_delay_is_at_most_the_jitter_and_may_be_all_of_it_or_none() -> None:
+    """One nanosecond of jitter leaves two times to draw from."""
+    tape = Tape((Chunk(0, b"a"),), Ending("eof", 0), head_ns=None)
+    drawn = {
+        tape.deliver(Delivery(pace=Pace(jitter=1e-9, seed=seed))).chunks[0].at_ns
+        for seed in range(20)
+    }
+    assert drawn == {0, 1}
+
+
 def test_words_and_values_that_insist_on_a_virtual_clock() -> None:
     assert Delivery(pace="virtual").virtual
     assert Delivery(pace=Pace(max_gap=1.0, virtual=True)).virtual
     assert not Delivery(pace="recorded").virtual
+    assert not Delivery(pace=Pace(max_gap=1.0)).virtual
     assert Delivery(pace="virtual").waits

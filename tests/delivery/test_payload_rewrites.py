@@ -355,6 +355,13 @@ class TestTextCuts:
         assert sum(map(is_terminal, events(told))) == sum(map(is_terminal, events(tape)))
 
     @each_tape
+    def test_offsets_at_the_ends_cut_nothing(self, name: str) -> None:
+        length = len("".join(streams.PIECES))
+        for at in ((0, 3, length), (3, 3, length + 1, 999)):
+            told = rewrites.text_cuts(at=at).apply(TAPES[name])
+            assert told == rewrites.text_cuts(at=(3,)).apply(TAPES[name])
+
+    @each_tape
     @pytest.mark.parametrize("at", [1, 3, 7, (), (2, 5, 6), 999])
     def test_no_text_comes_early(self, name: str, at: int | tuple[int, ...]) -> None:
         told = rewrites.text_cuts(at=at).apply(TAPES[name])

@@ -53,6 +53,20 @@ def test_frames_that_are_all_taken_out_leave_their_empty_chunks() -> None:
     assert pieces(with_frames(tape(b"data:", b" a\n\n"), [b""])) == [b"", b""]
 
 
+def test_a_frame_that_is_taken_out_takes_nothing_of_its_neighbours() -> None:
+    told = with_frames(tape(b"da", b"ta: a\n\ndata: b\n\n"), [b"", b"data: b\n\n"])
+    assert pieces(told) == [b"", b"data: b\n\n"]
+    told = with_frames(
+        tape(b"data: a\n\nda", b"ta: b\n\ndata: c\n\n"), [b"data: a\n\n", b"", b"data: c\n\n"]
+    )
+    assert pieces(told) == [b"data: a\n\n", b"data: c\n\n"]
+
+
+def test_a_tape_without_chunks_stays() -> None:
+    empty = tape()
+    assert with_frames(empty, []) is empty
+
+
 def test_a_raw_body_is_one_frame() -> None:
     raw = tape(b"abc", b"def", framing="raw")
     assert frames_of(raw) == [b"abcdef"]

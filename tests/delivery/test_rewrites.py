@@ -150,6 +150,8 @@ STREAM = b"data: a\n\nevent: b\nid: 7\ndata: b\n\n: bye\n\n"
         (rewrites.cr(), b"data: a\n\r\ndata: b\n\n", b"data: a\r\rdata: b\r\r"),
         (rewrites.bom(), b"data: a\n\n", BOM + b"data: a\n\n"),
         (rewrites.bom(), BOM + b"data: a\n\n", BOM + b"data: a\n\n"),
+        (rewrites.mixed_line_ends(), BOM, BOM),  # a frame without a line
+        (rewrites.comments(), BOM, BOM + b": ping\n\n"),
         (
             rewrites.comments(),
             STREAM,
@@ -228,6 +230,7 @@ STREAM = b"data: a\n\nevent: b\nid: 7\ndata: b\n\n: bye\n\n"
             b"event: x\nevent\r\ndata\n\n",
             b"event: message\nevent: x\nevent\r\ndata\n\n",
         ),
+        (rewrites.message_type(), b"data: a\rdata: b\n\n", b"event: message\rdata: a\rdata: b\n\n"),
         (
             rewrites.message_type(spelled=False),
             b"event:message\ndata\n\nevent: message\nevent: x\ndata\n\n",
@@ -260,6 +263,13 @@ def test_a_bom_that_comes_first_when_a_line_is_taken_out_stays_text() -> None:
     assert told.events() == tape.events()
 
 
+MIXED = (
+    b"data: a\r\n\revent: b\rid: 7\ndata: b\r\r: bye\r\n\n"
+    b"data: a\r\revent: b\r\nid: 7\rdata: b\n\r\n: bye\r\r\n"
+)
+"""Drawn once: what a failure printed has to come again under every later version."""
+
+
 class TestLineEnds:
     EVENTS = b"event: a\ndata: b\n\n" * 300
 
@@ -282,6 +292,12 @@ class TestLineEnds:
             b"\r\n\r",
             b"\r\r\n",
         }
+
+    def test_the_seed_is_0_unless_given(self) -> None:
+        tape = sse(STREAM * 2)
+        told = rewrites.mixed_line_ends().apply(tape)
+        assert told == rewrites.mixed_line_ends(seed=0).apply(tape)
+        assert told.body == MIXED
 
     def test_a_seed_always_gives_the_same(self) -> None:
         tape = sse(b"data: a\n\ndata: b\n\ndata: c\n\n")
@@ -335,6 +351,12 @@ class TestJsonLines:
     def test_what_is_written(self, rewrite: Rewrite, expected: bytes) -> None:
         assert rewrite.apply(json_lines(BOM + b"{}\n[]\r\n1\r\r\n2")).body == expected
 
+    def test_the_end_counts_as_one_more_line(self) -> None:
+        lines = [b"{}\n", b"[]\n"]
+        for every, expected in ((1, b"\n{}\n\n[]\n\n"), (2, b"{}\n\n[]\n"), (3, b"{}\n[]\n\n")):
+            told = rewrites.blank_lines(every=every, count=1).apply(json_lines(b"".join(lines)))
+            assert told.body == expected
+
     def test_blank_lines_come_after_the_last_one_too(self) -> None:
         told = rewrites.blank_lines(count=1).apply(json_lines(b"1\r\n2\r\n"))
         assert told.body == b"\r\n1\r\n\r\n2\r\n\r\n"
@@ -372,6 +394,15 @@ class TestCoding:
     )
     def test_a_body_that_stays_as_it_is(self, tape: Tape) -> None:
         assert rewrites.coding().apply(tape) is tape
+
+    @pytest.mark.parametrize(
+        "header", [("Content-Encoding", " Identity "), ("content-encoding", "")]
+    )
+    def test_a_header_that_names_no_coding_is_no_reason_to_stay(
+        self, header: tuple[str, str]
+    ) -> None:
+        tape = replace(Tape.of(b"data: a\n\n"), headers=[header])
+        assert rewrites.coding().apply(tape).coding == "gzip"
 
 
 class TestWhatIsTried:
@@ -474,6 +505,18 @@ class TestArguments:
     def test_a_repr_is_read_back(self, rewrite: Rewrite) -> None:
         delivery = Delivery(rewrites=(rewrite,))
         assert parse(repr(delivery)) == delivery
+
+    @pytest.mark.parametrize(
+        ("rewrite", "name"),
+        [
+            (rewrites.comments(text="\n"), "text"),
+            (rewrites.comment_lines(text="\n"), "text"),
+            (rewrites.empty_named_events(type="\n"), "type"),
+        ],
+    )
+    def test_the_one_that_is_refused_is_named(self, rewrite: Rewrite, name: str) -> None:
+        with pytest.raises(ValueError, match=rf"^{name}='\\n' has a line end"):
+            rewrite.apply(sse(STREAM))
 
 
 class TestPage:

@@ -368,3 +368,23 @@ def test_nothing_that_ddmin_leaves_can_be_left_out_alone(
     assert said[tuple(left)]
     for n in range(len(left)):
         assert not said[(*left[:n], *left[n + 1 :])]
+
+
+def test_a_cut_behind_the_first_byte_is_found() -> None:
+    tape = Tape.of(b"data: a\n\n")
+
+    def fails(delivery: Delivery) -> bool:
+        return len(tape.deliver(delivery).chunks[0].data) == 1
+
+    assert shrunk(Delivery(cuts="bytes"), [tape], fails, 50) == Delivery(cuts=(1,))
+
+
+def test_a_cut_never_moves_to_a_seam_that_is_less_simple() -> None:
+    tape = Tape.of("data: €\n\n".encode())
+    assert dict(seams(tape.body))[8] == "utf-8"
+    assert dict(seams(tape.body))[9] == "line end"
+
+    def fails(delivery: Delivery) -> bool:
+        return delivery.cuts in {(8,), (9,)}
+
+    assert shrunk(Delivery(cuts=(8,)), [tape], fails, 50) == Delivery(cuts=(8,))

@@ -30,6 +30,10 @@ STREAM_TYPES = {
     "ndjson": "application/x-ndjson",
     "eventstream": "application/vnd.amazon.eventstream",
 }
+NAMES_OF_NDJSON = (
+    *("json-lines", "jsonl", "jsonlines", "ndjson", "stream+json"),
+    *("x-json-lines", "x-json-stream", "x-jsonl", "x-jsonlines", "x-ndjson"),
+)
 NO_HELP = (
     None,
     "",
@@ -78,12 +82,8 @@ class TestDeclaredType:
             ("text/event-stream;", SSE, "sse"),
             (" Text/Event-Stream ;charset=windows-1252", SSE, "sse"),
             ("text/event-stream, text/event-stream", SSE, "sse"),
-            ("application/x-ndjson", NDJSON, "ndjson"),
-            ("application/ndjson", NDJSON, "ndjson"),
-            ("application/jsonl", NDJSON, "ndjson"),
-            ("application/json-lines", NDJSON, "ndjson"),
-            ("application/stream+json", NDJSON, "ndjson"),
-            ("application/x-jsonlines", NDJSON, "ndjson"),
+            *((f"application/{name}", NDJSON, "ndjson") for name in NAMES_OF_NDJSON),
+            *((f"text/{name}", NDJSON, "ndjson") for name in ("jsonl", "ndjson", "x-ndjson")),
             ("Application/JSONL; charset=utf-8", NDJSON, "ndjson"),
             ("application/vnd.amazon.eventstream", AWS, "eventstream"),
         ],
@@ -118,6 +118,12 @@ class TestDeclaredType:
     def test_is_trusted_for_what_may_be_ndjson(self, body: bytes) -> None:
         assert detect(body, "application/x-ndjson") == "ndjson"
 
+    @pytest.mark.parametrize("body", [b"plain", b"1 2", b"\n<!doctype html>", b'[{"a": 1},'])
+    def test_of_ndjson_is_not_trusted_over_a_line_that_breaks_off_and_is_no_object(
+        self, body: bytes
+    ) -> None:
+        assert detect(body, "application/x-ndjson") == "raw"
+
     @pytest.mark.parametrize("body", [AWS[:5], AWS[:12], AWS + b"rest", AWS[:20]])
     def test_is_trusted_for_what_may_be_messages(self, body: bytes) -> None:
         assert detect(body, "application/vnd.amazon.eventstream") == "eventstream"
@@ -125,7 +131,15 @@ class TestDeclaredType:
     @pytest.mark.parametrize("framing", STREAM_TYPES)
     @pytest.mark.parametrize(
         "body",
-        [JSON, JSON_ARRAY, HTML, b"<html>\ndata: a\n\n", b" \n" + JSON, b"\xef\xbb\xbf" + JSON],
+        [
+            JSON,
+            JSON_ARRAY,
+            HTML,
+            HTML + SSE,
+            b"<html>\ndata: a\n\n",
+            b" \n" + JSON,
+            b"\xef\xbb\xbf" + JSON,
+        ],
     )
     def test_is_not_trusted_over_a_document(self, framing: Framing, body: bytes) -> None:
         assert detect(body, STREAM_TYPES[framing]) == "raw"

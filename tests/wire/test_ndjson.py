@@ -161,3 +161,9 @@ def test_is_json(text: str) -> None:
 def test_is_json_of_a_kind() -> None:
     assert is_json(b'{"a": 1}', dict)
     assert not is_json(b"[1]", dict)
+
+
+def test_only_white_space_of_json_makes_a_line_blank() -> None:
+    blank = [byte for byte in range(256) if not [*Reader().feed(bytes([byte, 0x0A]))]]
+    assert bytes(blank) == b"\t\n\r "
+    assert [byte for byte in range(256) if frame_ends(bytes([byte]) + b"\n1\n") == [4]] == blank

@@ -241,3 +241,34 @@ class TestEncode:
         assert -1 not in places, message
         assert all(earlier < later for earlier, later in pairwise(places)), message
         assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("event", "seen", "consequence"),
+    [
+        (
+            Event(data="a\r"),
+            "data has a CR",
+            "it would end the line, so a reader would get a LF in its place; use LF",
+        ),
+        *(
+            (
+                Event(**{name: f"a{character}b"}),
+                f"{name} has a {title}",
+                "what comes after it would be read as another line; remove it",
+            )
+            for name in ("type", "last_event_id")
+            for title, character in (("CR", "\r"), ("LF", "\n"))
+        ),
+        (
+            Event(last_event_id="a\0"),
+            "last_event_id has a NUL",
+            "a reader ignores an ID that has one; remove it",
+        ),
+    ],
+    ids=repr,
+)
+def test_what_is_refused_says_what_would_follow(event: Event, seen: str, consequence: str) -> None:
+    with pytest.raises(ValueError, match="events") as caught:
+        encode([event])
+    assert str(caught.value) == f"events[0].{seen} at character 1: {consequence}"
