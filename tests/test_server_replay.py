@@ -137,10 +137,10 @@ def test_an_event_source_resumes_and_is_told_to_stop() -> None:
             get(server.url)
         resumed = get(server.url, headers={"last-event-id": "2"})
         stops = [httpx.get(server.url, trust_env=False).status_code for _ in range(2)]
+        assert [each.wait().how for each in server.log][1:] == ["complete"] * 3
     assert streamtape.decode(resumed.encode())[-1].data == "c"
     assert "data: a" not in resumed
     assert stops == [204, 204]
-    assert [each.how for each in server.log][1:] == ["complete"] * 3
     assert server.log[0].how == "server reset"
 
 

@@ -13,7 +13,7 @@ from streamtape.delivery.expression import parse
 @pytest.mark.parametrize(
     ("written", "delivery"),
     [
-        (" Delivery()\n", Delivery()),
+        (" Delivery()\n  ", Delivery()),
         ("Delivery(cuts='bytes', pace=2)", Delivery(cuts="bytes", pace=2)),
         ("Delivery((1, 2))", Delivery((1, 2))),
         ("Delivery(cuts=[1, 2])", Delivery((1, 2))),
