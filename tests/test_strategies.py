@@ -111,7 +111,8 @@ def test_rare_kinds_of_seam_are_cut_as_often_as_common_ones(
     assert there["sentinel"] < 10 < there["field name"]
     names = told(monkeypatch, CHAT.body)
     assert {*there} < {*names}
-    assert 0.5 < names["sentinel"] / names["field name"] < 2
+    # Wide: Hypothesis also draws constants of whatever modules are loaded, which differ by run.
+    assert 0.25 < names["sentinel"] / names["field name"] < 4
 
 
 def test_every_kind_of_seam_is_cut_within_few_examples() -> None:
