@@ -62,15 +62,16 @@ class PlainSession:
         return mark(self.cassette)
 
 
-def mark(cassette: Cassette) -> Callable[[], None]:
-    """A function that takes back every play of *cassette* from now on."""
+def mark(cassette: Cassette, *lists: list[Any]) -> Callable[[], None]:
+    """A function that takes back every play of *cassette*, and what *lists* get, from now on."""
     counts = cassette.play_counts.copy()
     played: list[Any] = cassette._played_interactions  # noqa: SLF001 - else played twice, saved twice
-    length = len(played)
+    lengths = [(each, len(each)) for each in (played, *lists)]
 
     def rewind() -> None:
         cassette.play_counts = counts.copy()
-        del played[length:]
+        for each, length in lengths:
+            del each[length:]
 
     return rewind
 

@@ -13,7 +13,6 @@ from vcr.record_mode import RecordMode
 from streamtape.cassette.attempts import Attempts
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import (
-    Interaction,
     Response,
     interaction_of,
     keeping_timeline,
@@ -78,12 +77,13 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         )
         for hooks in (self._before_save_interaction, self._after_load_interaction):
             hooks[:] = [keeping_timeline(hook) for hook in hooks]
+        saving = self._before_save_interaction
         self._writer = Writer(
             self._path,
             self._persister,
             self._serializer,
             self._secrets,
-            self._before_save if self._before_save_interaction else None,
+            (lambda pair: _run_hooks(saving, *pair, self)) if saving else None,
         )
 
     # ---- what a test reads
@@ -166,16 +166,13 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
 
     def mark(self) -> Callable[[], None]:
         """A function that takes back what was played, and what went wrong, from now on."""
-        lists: tuple[list[Any], ...] = (self.played, self.failures, self.unanswered)
-        lengths = [len(each) for each in lists]
-        rewind_plays, rewind_attempts = mark(self), self._attempts.mark()
+        plays = mark(self, self.played, self.failures, self.unanswered)
+        attempts = self._attempts.mark()
 
         def rewind() -> None:
             with self._lock:
-                rewind_plays()
-                rewind_attempts()
-                for each, length in zip(lists, lengths, strict=True):
-                    del each[length:]
+                plays()
+                attempts()
 
         return rewind
 
@@ -286,10 +283,6 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
             super()._load()
         finally:
             self._loading = False
-
-    def _before_save(self, pair: Interaction) -> Interaction | None:
-        saved: Interaction | None = _run_hooks(self._before_save_interaction, *pair, self)
-        return saved
 
     def _persist(self, cassette_dict: dict[str, list[Any]]) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)

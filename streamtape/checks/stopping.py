@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import inspect
 import sys
 import threading
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from streamtape.checks.collection import without_collection
 from streamtape.checks.failures import Failure, Findings
 from streamtape.checks.results import same
 from streamtape.checks.watching import Reader, read
@@ -117,7 +117,7 @@ def _stopped(run: Reader, tape: Tape, at: float, way: str) -> _Left:
     in_time = isinstance(at, float)
     player = Player([tape], Delivery(pace="recorded" if in_time else "instant"), directed=False)
     left = _Left()
-    with _without_gc(), _noted_warnings(left), ExitStack() as stack:
+    with without_collection(), _noted_warnings(left), ExitStack() as stack:
         threads = set(threading.enumerate())
         stack.enter_context(opened(player))
         if inspect.isasyncgenfunction(run):
@@ -210,18 +210,6 @@ def _run_loop(main: Any, *, virtual: bool) -> None:
         factory = looptime.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """No garbage collection inside the block."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @contextmanager

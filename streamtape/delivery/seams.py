@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from streamtape.wire import eventstream
 from streamtape.wire.framing import detect
@@ -32,20 +32,7 @@ mark, a JSON escape (or a pair of them that is one character), ``[DONE]``, behin
 name, before a line's end, before a line that goes on with an event; and in the messages of Amazon's
 event stream the prelude and the checksum."""
 
-KINDS: tuple[SeamKind, ...] = (
-    "utf-8",
-    "crlf",
-    "blank line",
-    "bom",
-    "json escape",
-    "sentinel",
-    "colon",
-    "field name",
-    "line end",
-    "line start",
-    "prelude",
-    "checksum",
-)
+KINDS: tuple[SeamKind, ...] = get_args(SeamKind)
 """All of them: what hurts most clients comes first, and names an offset that is two of them."""
 
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")

@@ -8,15 +8,14 @@ is the slope over the three sizes on logarithmic scales, of whichever grows fast
 
 from __future__ import annotations
 
-import gc
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from streamtape.checks.collection import without_collection
 from streamtape.checks.renderers.session import Stage, so_far
 from streamtape.clock import now_ns
 
@@ -140,7 +139,7 @@ def _both(stage: Stage, pieces: Sequence[Any], *, view: bool) -> tuple[int, int]
 
 def _cost(stage: Stage, pieces: Sequence[Any], what: str, *, view: bool) -> int:
     meter: Meter = _Calls() if what == "calls" else _Cpu()
-    with _without_collection():
+    with without_collection():
         stage.run(lambda: _fed(stage, pieces, meter, view=view))
     return max(meter.total, 1)
 
@@ -205,17 +204,6 @@ class _Calls:
     def _count(self, _frame: FrameType, what: str, _: object) -> None:
         if what in ("call", "c_call"):
             self.total += 1
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _slope(sizes: Sequence[int], costs: Sequence[int]) -> float:
