@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import ExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack, aclosing, nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vcr import VCR
 from vcr.cassette import CassetteContextDecorator
-from vcr.patch import CassettePatcherBuilder
 from vcr.persisters.filesystem import FilesystemPersister
 from vcr.util import partition_dict
 
@@ -28,6 +26,8 @@ from streamtape.cassette.storage import (
     write_whole,
 )
 from streamtape.cassette.stream_cassette import StreamCassette
+from streamtape.cassette.vcr_patches import patched
+from streamtape.clients import guard as network
 from streamtape.clients import httpx as httpx_clients
 from streamtape.clients import routing
 
@@ -49,12 +49,14 @@ _VCR_OPTIONS = frozenset(inspect.signature(VCR.__init__).parameters) - {"self"} 
 }
 
 
-def use_cassette(
+def use_cassette(  # noqa: PLR0913 - each has a name at the call, and a default
     path: str | os.PathLike[str],
     *,
     record_mode: str = "none",
     delivery: Delivery | None = None,
     secrets: Secrets | None = None,
+    guard: bool = True,
+    allow_hosts: Iterable[str] = (),
     **vcr_options: Any,
 ) -> CassetteContext:
     """Play the cassette *path* to every client inside the block, or record into it.
@@ -65,9 +67,11 @@ def use_cassette(
     *record_mode*: vcrpy's ``"none"`` (default: the network is closed), ``"once"``,
     ``"new_episodes"`` and ``"all"``, and ``"rewrite"``, which replaces the file, but only when the
     block ends well. *delivery*: how tapes are handed over; by default as recorded, without waiting.
-    *secrets*: what is filtered on writing, beside what always is. *vcr_options*: vcrpy's options;
-    ``serializer``, ``match_on`` and ``additional_matchers`` also take objects that are not
-    registered by name.
+    *secrets*: what is filtered on writing, beside what always is. *guard*: while the cassette can't
+    record, refuse connections beyond this machine, which clients would make that streamtape doesn't
+    know; but not to *allow_hosts*, names or addresses, nor to ``ignore_hosts``. *vcr_options*:
+    vcrpy's options; ``serializer``, ``match_on`` and ``additional_matchers`` also take objects that
+    are not registered by name.
 
     Inside the block a request that nothing answers raises `NoMatchError`; where client code
     swallowed that, the block raises it when it ends. Where the block fails, the cassette stays as
@@ -79,13 +83,19 @@ def use_cassette(
     if unknown:
         raise TypeError(
             f"unknown option {', '.join(unknown)}: use_cassette takes record_mode, delivery,"
-            f" secrets and vcrpy's {', '.join(sorted(_VCR_OPTIONS))}"
+            f" secrets, guard, allow_hosts and vcrpy's {', '.join(sorted(_VCR_OPTIONS))}"
         )
     rewrite = record_mode == "rewrite"
     if rewrite:
         record_mode = "all"
         vcr_options = {**vcr_options, "drop_unused_requests": True}
-    library = _StreamVCR(delivery, secrets, fresh=rewrite)
+    allowed = frozenset(allow_hosts) | frozenset(vcr_options.get("ignore_hosts") or ())
+    library = _StreamVCR(
+        delivery=delivery,
+        secrets=secrets,
+        fresh=rewrite,
+        allowed=allowed if guard else None,
+    )
     options = library.registered(vcr_options)
     options["skip_patchers"] = {*options.get("skip_patchers", ()), *PATCHED_HERE}
     options.setdefault("record_on_exception", False)
@@ -116,9 +126,9 @@ def save(
 class _StreamVCR(VCR):  # type: ignore[misc]  # vcrpy is untyped
     """vcrpy's VCR, whose cassettes are `StreamCassette`."""
 
-    def __init__(self, delivery: Delivery | None, secrets: Secrets | None, *, fresh: bool) -> None:
+    def __init__(self, **extras: Any) -> None:
         super().__init__()
-        self._extras = {"delivery": delivery, "secrets": secrets, "fresh": fresh}
+        self._extras = extras
 
     def registered(self, options: dict[str, Any]) -> dict[str, Any]:
         """*options* with names for the serializers and matchers that were given as objects."""
@@ -151,7 +161,12 @@ class _StreamVCR(VCR):  # type: ignore[misc]  # vcrpy is untyped
 
 
 class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is untyped
-    """The block, or the decorated function, in which a cassette is open."""
+    """The block, or the decorated function, in which a cassette is open.
+
+    ``allowed`` among its options: the hosts that may be connected to, None for all of them.
+    """
+
+    _non_cassette_arguments = (*CassetteContextDecorator._non_cassette_arguments, "allowed")  # noqa: SLF001 - vcrpy's own list, longer
 
     def __init__(
         self, cls: type[StreamCassette], args_getter: Callable[[], dict[str, Any]]
@@ -180,8 +195,9 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         cassette: StreamCassette = self.cls.load(**options)
         self._cassette = cassette
         with ExitStack() as stack:
-            stack.enter_context(_vcr_patches(cassette))
+            stack.enter_context(patched(cassette))
             stack.enter_context(routing.opened(cassette, PATCHERS))
+            stack.enter_context(_network(cassette, own["allowed"]))
             self._exit = stack.pop_all()
         return cassette
 
@@ -256,31 +272,16 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
         return frame is None
 
 
-_vcr_lock = threading.RLock()
-_vcr_stack: list[tuple[StreamCassette, ExitStack]] = []
-_vcr_closed: set[StreamCassette] = set()
-
-
-@contextmanager
-def _vcr_patches(cassette: StreamCassette) -> Iterator[None]:
-    """vcrpy's patches for the clients it serves.
-
-    They save what they find and put it back, so they must come off in the reverse order. Cassettes
-    that overlap (two tasks) may close in any order: one that lies under another waits for it.
-    """
-    with _vcr_lock, ExitStack() as stack:
-        for patcher in CassettePatcherBuilder(cassette).build():
-            stack.enter_context(patcher)
-        _vcr_stack.append((cassette, stack.pop_all()))
-    try:
-        yield
-    finally:
-        with _vcr_lock:
-            _vcr_closed.add(cassette)
-            while _vcr_stack and _vcr_stack[-1][0] in _vcr_closed:
-                top, patches = _vcr_stack.pop()
-                _vcr_closed.discard(top)
-                patches.close()
+def _network(
+    cassette: StreamCassette, allowed: frozenset[str] | None
+) -> AbstractContextManager[None]:
+    """The network as *cassette* has it: closed, where it can't record."""
+    if not cassette.write_protected:
+        return network.opened()
+    if allowed is None:
+        return nullcontext()
+    name = f"the cassette {cassette.path}"
+    return network.closed(network.Guard(name, cassette.failures.append, allowed))
 
 
 __all__ = ["CassetteContext", "NoMatchError", "load", "save", "use_cassette"]

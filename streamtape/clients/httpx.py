@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from streamtape.clients.guard import permitted
 from streamtape.clients.httpx_streams import (
     AsyncPlayer,
     AsyncTee,
@@ -101,7 +102,8 @@ def _sync_handler(module: ModuleType, real: Callable[..., Any]) -> Callable[...,
             return _play(module, answer, request)
         _require_real_time(module, transport)
         if answer is None:
-            return real(transport, request)
+            with permitted():
+                return real(transport, request)
         answer.start()
         try:
             response = real(transport, request)
@@ -125,7 +127,8 @@ def _async_handler(module: ModuleType, real: Callable[..., Any]) -> Callable[...
             return await _play_async(module, answer, request)
         _require_real_time(module, transport)
         if answer is None:
-            return await real(transport, request)
+            with permitted():
+                return await real(transport, request)
         answer.start()
         try:
             response = await real(transport, request)

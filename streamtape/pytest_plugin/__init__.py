@@ -83,6 +83,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="bool",
         default=False,
     )
+    parser.addini(
+        "streamtape_guard",
+        "while a cassette that can't record is open, refuse connections beyond this machine",
+        type="bool",
+        default=True,
+    )
+    parser.addini(
+        "streamtape_allow_hosts",
+        "names and addresses that may be connected to all the same",
+        type="linelist",
+        default=[],
+    )
     for key, what in _SECRET_INI.items():
         parser.addini(f"streamtape_secret_{key}", what, type="linelist", default=[])
 

@@ -33,8 +33,10 @@ def cassette_of(request: pytest.FixtureRequest, config: dict[str, Any]) -> Casse
     option = request.config.getoption("--streamtape-record")
     mode = option or options.pop("record_mode", None) or request.config.getini("streamtape_record")
     options.pop("record_mode", None)
+    ini = request.config.getini
+    options.setdefault("guard", ini("streamtape_guard"))
+    options["allow_hosts"] = (*options.get("allow_hosts", ()), *ini("streamtape_allow_hosts"))
     if "secrets" not in options:
-        ini = request.config.getini
         options["secrets"] = Secrets(
             headers=ini("streamtape_secret_headers"),
             query=ini("streamtape_secret_query"),

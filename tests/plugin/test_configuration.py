@@ -121,3 +121,30 @@ def test_the_marker_is_registered_and_the_options_are_explained(suite: Suite) ->
     suite.run("--help").stdout.fnmatch_lines(
         ["*streamtape: recorded event streams*", "*--streamtape-record=MODE*"]
     )
+
+
+def test_a_client_beyond_this_machine_fails_its_test_unless_the_ini_file_says_otherwise(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite.cassette()
+    suite.write(
+        "http://x.test",
+        """
+import socket
+
+@pytest.mark.streamtape
+def test_stream():
+    try:
+        # Nothing is sent: a port of this machine, which the variable says is a proxy's.
+        socket.create_connection(("127.0.0.1", 9)).close()
+    except (OSError, RuntimeError):
+        pass
+""",
+    )
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    refused = suite.run()
+    refused.assert_outcomes(passed=1, errors=1)
+    refused.stdout.fnmatch_lines(["*test_it*would connect to 127.0.0.1 port 9, a proxy*"])
+    for line in ("streamtape_guard = false", "streamtape_allow_hosts = 127.0.0.1"):
+        (suite.folder / "tox.ini").write_text(f"[pytest]\n{line}\n")
+        suite.run().assert_outcomes(passed=1)
