@@ -21,6 +21,7 @@ import pytest
 
 from streamtape.demo import DemoServer, demo_server
 from streamtape.demo.replies import Reply, Stream, event_stream
+from tests.cli.commands import heed_ctrl_c
 
 QUESTION: list[Any] = [{"role": "user", "content": "What is streaming?"}]
 
@@ -311,7 +312,12 @@ class TestServer:
 
     def test_as_a_command_until_interrupted(self) -> None:
         command = [sys.executable, "-m", "streamtape.demo", "--speed", "0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - it calls nothing that takes a lock
+        ) as process:
             assert process.stdout is not None
             said = ""
             while not (given := re.search(r"-d '(.*)'", said)):

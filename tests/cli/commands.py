@@ -60,9 +60,13 @@ def start(*arguments: str | Path, folder: Path, **environment: str) -> subproces
         env={**os.environ, "COLUMNS": "80", "NO_PROXY": "127.0.0.1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A test run in the background ignores Ctrl-C, and its children would too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - it calls nothing that takes a lock
     )
+
+
+def heed_ctrl_c() -> None:
+    """In a new process: a test run in the background ignores Ctrl-C, and its children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def timed(

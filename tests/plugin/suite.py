@@ -1,4 +1,4 @@
-"""A test suite in a folder of its own, run by a new pytest."""
+"""A test suite in a folder of its own, run by a pytest session of its own."""
 
 from __future__ import annotations
 
@@ -26,19 +26,28 @@ def read(url):
 
 
 class Suite:
-    """A test suite in a folder of its own, run by a new pytest."""
+    """A test suite in a folder of its own, run by a pytest session of its own."""
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.folder = pytester.path
+        self.ini()
+
+    def ini(self, *lines: str) -> None:
         # pytest-asyncio warns where its users leave this open.
-        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+        always = "asyncio_default_fixture_loop_scope = function"
+        self.pytester.makeini("\n".join(["[pytest]", always, *lines, ""]))
 
     def write(self, server: Server | str, body: str, name: str = "test_it.py") -> None:
         url = server if isinstance(server, str) else server.url
         (self.folder / name).write_text(f"{READ}\nURL = {url!r}\n{body}")
 
     def run(self, *arguments: str) -> pytest.RunResult:
+        """Run it in this process, which is several times as fast as in another one."""
+        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+
+    def run_apart(self, *arguments: str) -> pytest.RunResult:
+        """Run it in a process of its own: one that is interrupted, or starts workers."""
         return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
     def cassettes(self) -> list[str]:

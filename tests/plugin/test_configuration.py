@@ -24,7 +24,6 @@ def test_mode(stream_cassette):
     )
     test = suite.folder / "test_it.py"
     body = test.read_text()
-    ini = suite.folder / "tox.ini"
     for config, marker, in_ini, options, expected in [
         ({}, {}, None, [], "none"),
         ({}, {}, "once", [], "once"),
@@ -38,7 +37,7 @@ def test_mode(stream_cassette):
             "none",
         ),
     ]:
-        ini.write_text(f"[pytest]\n{f'streamtape_record = {in_ini}' if in_ini else ''}\n")
+        suite.ini(*([f"streamtape_record = {in_ini}"] if in_ini else []))
         test.write_text(f"CONFIG = {config!r}\nMARKER = {marker!r}\n{body}")
         result = suite.run("-s", *options)
         result.assert_outcomes(passed=1)
@@ -59,7 +58,7 @@ def test_mode(tmp_path):
 
 
 def test_an_ini_mode_that_is_none_stops_pytest(suite: Suite) -> None:
-    (suite.folder / "tox.ini").write_text("[pytest]\nstreamtape_record = sometimes\n")
+    suite.ini("streamtape_record = sometimes")
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*streamtape_record = 'sometimes'*none, once, new_episodes*"])
@@ -95,9 +94,7 @@ def test_an_unknown_option_of_the_marker_is_an_error(suite: Suite) -> None:
 
 
 def test_names_of_secrets_from_the_ini_file_add_to_the_default_ones(suite: Suite) -> None:
-    (suite.folder / "tox.ini").write_text(
-        "[pytest]\nstreamtape_secret_headers =\n    x-tenant\nstreamtape_secret_query = user\n"
-    )
+    suite.ini("streamtape_secret_headers =", "    x-tenant", "streamtape_secret_query = user")
     with serve(STREAM) as server:
         suite.write(
             server,
@@ -146,5 +143,5 @@ def test_stream():
     refused.assert_outcomes(passed=1, errors=1)
     refused.stdout.fnmatch_lines(["*test_it*would connect to 127.0.0.1 port 9, a proxy*"])
     for line in ("streamtape_guard = false", "streamtape_allow_hosts = 127.0.0.1"):
-        (suite.folder / "tox.ini").write_text(f"[pytest]\n{line}\n")
+        suite.ini(line)
         suite.run().assert_outcomes(passed=1)

@@ -190,7 +190,7 @@ def test_says_things():
     )
     chats.cassette("twice.yaml", TAPE, TAPE)
     legacy = ("--junitxml=result.xml", "-o", "junit_family=legacy")  # which keeps properties
-    result = chats.run("--streamtape-fuzz=20", "-rP", "-v", *legacy)
+    result = chats.run_apart("--streamtape-fuzz=20", "-rP", "-v", *legacy)
     result.assert_outcomes(passed=5, skipped=1, warnings=1)
     output = result.stdout.str()
     assert (

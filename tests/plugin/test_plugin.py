@@ -303,7 +303,7 @@ def test_a_session_that_breaks_off_leaves_the_old_cassette(
     fixture = "@pytest.fixture\ndef breaks_on_teardown():\n    yield\n    raise OSError\n"
     with serve(STREAM) as server:
         suite.write(server, fixture + TWO_THEN.replace("THEN", then).replace("BROKEN", broken))
-        suite.run("--streamtape-record=rewrite")
+        suite.run_apart("--streamtape-record=rewrite")
     assert path.read_bytes() == before
 
 
