@@ -49,8 +49,8 @@ def payloads(chunks: Iterable[bytes]) -> Iterator[Any]:
 
 def lines(chunks: Iterable[bytes], *, skip_blank: bool = True) -> Iterator[Any]:
     """NDJSON, right where *skip_blank*."""
-    for line in b"".join(chunks).decode("utf-8-sig").split("\n"):
-        if line.strip() or (not skip_blank and line != ""):
+    for line in b"".join(chunks).decode("utf-8-sig").removesuffix("\n").split("\n"):
+        if line.strip() or not skip_blank:
             yield json.loads(line)
 
 
