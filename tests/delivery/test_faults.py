@@ -52,6 +52,7 @@ TAPES = {
     ),
     "text": Tape.of(b"data: one\n\ndata: two\n\ndata: three\n\n", gap_ms=10),
 }
+TAPES["slow"] = faults.stall(3, seconds=61).apply(TAPES["openai_chat"])
 CHAT, MESSAGES, OLLAMA = (TAPES[name] for name in ("openai_chat", "anthropic_messages", "ollama"))
 each_tape = pytest.mark.parametrize("tape", TAPES.values(), ids=TAPES.keys())
 
@@ -289,6 +290,39 @@ def test_a_stall_is_no_chunk_that_lay_waiting() -> None:
     tape = CHAT.with_chunks([chunk._replace(late=True) for chunk in CHAT.chunks])
     stalled = applied(faults.stall(3), tape)
     assert [chunk.late for chunk in stalled.chunks] == [True, True, False] + [True] * 8
+
+
+def test_a_silence_that_is_too_long_breaks_the_stream_after_what_came_before_it() -> None:
+    stalled = applied(faults.stall(3, seconds=60), CHAT)
+    before = sum(len(chunk.data) for chunk in CHAT.chunks[:2])
+    since_ns = CHAT.chunks[1].at_ns
+    cut = applied(faults.idle_cut(), stalled)
+    assert cut.body == CHAT.body[:before]
+    assert cut.ending == Ending("error", since_ns + 60 * SECOND, "protocol", NOT_TERMINATED)
+    assert applied(faults.idle_cut(seconds=60.011), stalled) is stalled
+    assert applied(faults.idle_cut(), CHAT) is CHAT
+
+
+def test_a_silence_before_the_head_is_answered_with_a_504() -> None:
+    slow = replace(CHAT, head_ns=61 * SECOND)
+    answer = applied(faults.idle_cut(), slow)
+    assert (answer.status, answer.reason, answer.head_ns) == (504, "Gateway Timeout", 60 * SECOND)
+    never = Tape((), Ending("error", 90 * SECOND, "read-timeout"), head_ns=None, status=599)
+    assert applied(faults.idle_cut(), never).status == 504
+
+
+def test_what_lay_waiting_and_a_client_that_left_are_no_silence() -> None:
+    late = TAPES["slow"].with_chunks([chunk._replace(late=True) for chunk in TAPES["slow"].chunks])
+    left = replace(late, ending=Ending("closed", 1000 * SECOND))
+    assert applied(faults.idle_cut(), left) is left
+    whole = replace(late, ending=Ending("eof", 1000 * SECOND))
+    assert applied(faults.idle_cut(), whole).body == whole.body
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_an_idle_cut_needs_some_time(seconds: float) -> None:
+    with pytest.raises(ValueError, match="must be more than 0"):
+        applied(faults.idle_cut(seconds), CHAT)
 
 
 def test_no_time_is_no_stall() -> None:
@@ -627,6 +661,9 @@ RIGHT = {"equal", "raises"}
         (faults.wrong_body(), NO_END, {"part"}),
         (faults.first_attempt(faults.end_after(5)), NO_END, {"part"}),
         (faults.stall(5), CHAT, set()),
+        (faults.idle_cut(), CHAT, set()),
+        (faults.idle_cut(), TAPES["slow"], set()),
+        (faults.idle_cut(0.005), TAPES["text"], set()),
         (faults.reconnect(5, "skip"), CHAT, {"part", "other"}),
         (faults.reconnect(5, "all"), CHAT, set()),
         (faults.reconnect(5, "204"), CHAT, set()),

@@ -33,6 +33,7 @@ from streamtape.delivery.faults.events import (
     lost,
     swapped,
 )
+from streamtape.delivery.faults.idle import idle_cut
 from streamtape.delivery.faults.insertions import (
     empty_event,
     error_event,
@@ -51,6 +52,7 @@ __all__ = [
     "every",
     "first_attempt",
     "glued",
+    "idle_cut",
     "invalid_utf8",
     "keepalive_data",
     "lost",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from streamtape.delivery.faults.anatomy import Anatomy, anatomy, is_json
@@ -24,6 +25,7 @@ from streamtape.delivery.faults.events import (
     lost,
     swapped,
 )
+from streamtape.delivery.faults.idle import idle_cut
 from streamtape.delivery.faults.insertions import (
     empty_event,
     error_event,
@@ -49,7 +51,7 @@ def every(tape: Tape) -> tuple[Fault, ...]:
     unchanged = _told([tape])
     seen = {unchanged}
     found = []
-    for fault in _candidates(anatomy(tape)):
+    for fault in chain(_candidates(anatomy(tape)), (idle_cut(),)):
         told = _told(fault.attempts(tape))
         if told not in seen:
             seen.add(told)
