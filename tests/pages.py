@@ -2,6 +2,7 @@
 
 * A ``python`` block is run, and shares its names with the page's other blocks.
 * A ``python`` block whose first line names a file (``# test_greeting.py``) becomes that file.
+* So does an ``html`` block whose first line does (``<!-- chat.html -->``).
 * A ``toml`` block with pytest's options becomes ``pyproject.toml``.
 * A ``yaml`` block that is a whole cassette is loaded, and has to come out as it is when saved.
 * In a ``console`` block, commands that begin with ``pytest`` or ``streamtape`` are run. They have
@@ -34,6 +35,7 @@ from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 import streamtape
+from streamtape.views.chromium import find
 from tests.server import Request, Response, apart, head, json_response, serve
 from tests.streams import anthropic_messages, openai_chat, openai_responses
 
@@ -52,6 +54,7 @@ SERVER_OF_THE_PAGE = "chat_server.py"
 ADDRESS_ON_THE_PAGE = "127.0.0.1:8000"
 
 _FILE_NAME = re.compile(r"# (\w+\.py)\n")
+_HTML_NAME = re.compile(r"<!-- (\w+\.html) -->\n")
 _RUN_HERE = re.compile(r"(?:[A-Z_]+=\S* )*(?:pytest|streamtape)\b")
 
 
@@ -67,6 +70,11 @@ class Page:
         os.chdir(self.folder)
         self.server = self._left.enter_context(serve(_answer))
         self.address = f"127.0.0.1:{_free_port()}"
+
+    @property
+    def has_browser(self) -> bool:
+        """Whether examples with a browser are run: where there is one, and in CI."""
+        return find() is not None or bool(os.environ.get("CI"))
 
     def close(self) -> None:
         """Remove the folder, end the servers, go back to where pytest was."""
@@ -155,6 +163,15 @@ class _PythonBlocks(CodeBlockParser):
             page.write(named[1], source)
             return
         _run_python(example)
+
+
+class _HtmlBlocks(CodeBlockParser):
+    language = "html"
+
+    def evaluate(self, example: Example) -> None:
+        source = str(example.parsed)
+        if named := _HTML_NAME.match(source):
+            example.namespace["page"].write(named[1], source)
 
 
 class _TomlBlocks(CodeBlockParser):
@@ -247,6 +264,7 @@ PAGES = Sybil(
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     parsers=[
         _PythonBlocks(),
+        _HtmlBlocks(),
         _TomlBlocks(),
         _JsonBlocks(),
         _YamlBlocks(),
