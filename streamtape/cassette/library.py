@@ -27,20 +27,14 @@ from streamtape.cassette.storage import (
 )
 from streamtape.cassette.stream_cassette import StreamCassette
 from streamtape.cassette.vcr_patches import patched
+from streamtape.clients import PATCHED_HERE, PATCHERS, routing, virtual_time
 from streamtape.clients import guard as network
-from streamtape.clients import httpx as httpx_clients
-from streamtape.clients import routing
 
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
 
     from streamtape.delivery import Delivery
     from streamtape.tape import Tape
-
-PATCHED_HERE = ("httpx", "httpx2")
-"""Clients that streamtape's own tee serves; vcrpy's patches for them stay off."""
-
-PATCHERS = (httpx_clients.patches,)
 
 _VCR_OPTIONS = frozenset(inspect.signature(VCR.__init__).parameters) - {"self"} | {
     "additional_matchers",
@@ -198,6 +192,8 @@ class CassetteContext(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy 
             stack.enter_context(patched(cassette))
             stack.enter_context(routing.opened(cassette, PATCHERS))
             stack.enter_context(_network(cassette, own["allowed"]))
+            if cassette.delivery is not None and cassette.delivery.virtual:
+                stack.enter_context(virtual_time.refused(cassette.trouble))
             self._exit = stack.pop_all()
         return cassette
 

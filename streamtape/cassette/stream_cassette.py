@@ -54,7 +54,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     ) -> None:
         """*fresh*: begin empty, whatever the file holds, and replace it (mode ``rewrite``)."""
         self._secrets = secrets or Secrets()
-        self._delivery = delivery
+        self.delivery = delivery
         self._fresh = fresh
         self._lock = threading.RLock()
         self._sent = 0
@@ -67,8 +67,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         self.played: list[Tape] = []
         """The tapes played so far, as they were delivered, in the order of the requests."""
         self.failures: list[Exception] = []
-        """What a test must not miss, although an SDK may have swallowed it: unanswered requests,
-        reads past the end of a tape."""
+        """What a test must not miss, although an SDK may have swallowed it."""
         self.unanswered: list[VcrRequest] = []
         """Requests that nothing answered, of whatever client."""
         before = options.pop("before_record_request", None) or (lambda request: request)
@@ -157,12 +156,12 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     def _play(self, request: VcrRequest, index: int, response: Response) -> Play:
         self._count(index, response)
         tape = tape_of(request, response)
-        delivery = directed(self, tape, self._delivery)
+        delivery = directed(self, tape, self.delivery)
         return self._hand_over(delivery, self._attempts.begin(index, delivery, tape))
 
     def _hand_over(self, delivery: Delivery | None, tape: Tape) -> Play:
         self.played.append(tape)
-        return Play.under(delivery, tape, self._trouble)
+        return Play.under(delivery, tape, self.trouble)
 
     def mark(self) -> Callable[[], None]:
         """A function that takes back what was played, and what went wrong, from now on."""
@@ -176,7 +175,8 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
 
         return rewind
 
-    def _trouble(self, what: str) -> None:
+    def trouble(self, what: str) -> None:
+        """Note what a test must not miss."""
         self.failures.append(AssertionError(f"{self._path}: {what}"))
 
     def _playable(self, request: VcrRequest) -> Iterator[tuple[int, Response]]:
@@ -266,7 +266,7 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
         return self._secrets.request(request)
 
     def settle(self) -> None:
-        """Wait until every stream that has ended is an interaction. Raises what went wrong then."""
+        """Wait until every stream that ended is an interaction. Raises what went wrong then."""
         self._recorder.settle()
 
     def close(self) -> None:

@@ -1,10 +1,7 @@
 """The network beyond this machine, closed to clients that streamtape doesn't know.
 
 A client that streamtape serves never connects while its requests are answered from a cassette. Any
-other would reach the real server, unseen. So sockets are guarded: `socket.socket.connect` and
-``connect_ex``, which asyncio's and trio's clients call too. Names are looked up through
-`socket.getaddrinfo`, which is listened to, since a socket connects to an address and people know
-names.
+other would reach the real server, unseen.
 
 What a guard in Python can't see: sockets of C, C++ and Rust (pycurl, curl_cffi, grpc, uvloop's
 loop), QUIC and other datagrams, and child processes.
@@ -14,16 +11,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from streamtape.clients.sockets import watched
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -82,14 +80,41 @@ class Guard:
     allowed: frozenset[str] = frozenset()
     proxies: frozenset[tuple[str, int]] = field(default_factory=_proxies)
 
+    def connecting(self, host: str, port: int, names: frozenset[str]) -> None:
+        """Raise `NetworkClosedError` where *host* is beyond this machine, and not allowed."""
+        with _lock:
+            # Of cassettes inside each other the inner one answers.
+            if _openings or _permitted.get() or not _guards or _guards[-1] is not self:
+                return
+        if {host, *names} & self.allowed:
+            return
+        proxy = any((each, port) in self.proxies for each in (host, *names))
+        if _is_local(host) and not proxy:
+            return
+        named = sorted(names)
+        where = f"{' = '.join([*named, host])} port {port}" + (", a proxy" if proxy else "")
+        allow = named[0] if named else host
+        error = NetworkClosedError(
+            f"{_client()} would connect to {where}, while {self.name} answers in the network's"
+            " place and may not record. It was refused: streamtape has no tape for a client that it"
+            " doesn't know. Use one that it serves (httpx, httpx2, aiohttp, urllib3, requests), or"
+            " point this one at a replay server (fixture stream_server); if it is to connect, say"
+            f" allow_hosts=({allow!r},) to use_cassette or the marker, streamtape_allow_hosts in"
+            " the ini file, or guard=False"
+        )
+        self.trouble(error)
+        raise error
+
+    def not_found(self, host: str, port: int) -> None:
+        """Tell of it as of a connection; the client hears of it in its own way."""
+        with suppress(NetworkClosedError):
+            self.connecting(host, port, frozenset())
+
 
 _lock = threading.RLock()
 _guards: list[Guard] = []
 _openings = 0
-_patches = ExitStack()
 _told: set[str] = set()
-# By address: the names that were looked up and led there.
-_names: dict[str, set[str]] = {}
 _permitted: ContextVar[bool] = ContextVar("streamtape_network_permitted", default=False)
 
 
@@ -99,19 +124,15 @@ def closed(guard: Guard) -> Iterator[None]:
 
     Opening a cassette that may record opens the network too, see `opened`.
     """
-    with _lock:
-        if not _guards:
-            _patch()
-        _guards.append(guard)
-    try:
-        yield
-    finally:
+    with watched(guard):
         with _lock:
-            _guards.remove(guard)
-            if not _guards:
-                _patches.close()
-                _names.clear()
-        _warn_of_native_clients(guard.name)
+            _guards.append(guard)
+        try:
+            yield
+        finally:
+            with _lock:
+                _guards.remove(guard)
+    _warn_of_native_clients(guard.name)
 
 
 @contextmanager
@@ -138,98 +159,6 @@ def permitted() -> Iterator[None]:
         yield
     finally:
         _permitted.reset(token)
-
-
-def _patch() -> None:
-    """Put the guard into `socket`, until ``_patches`` is closed."""
-    owner = socket.socket
-    for name in ("connect", "connect_ex"):
-        if name in vars(owner):
-            _patches.callback(setattr, owner, name, vars(owner)[name])
-        else:  # inherited from C: taking ours off uncovers it
-            _patches.callback(delattr, owner, name)
-        setattr(owner, name, _guarding(getattr(owner, name)))
-    real = socket.getaddrinfo
-    _patches.callback(setattr, socket, "getaddrinfo", real)
-    socket.getaddrinfo = _listening(real)
-
-
-def _guarding(real: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def connect(self: socket.socket, address: Any, /) -> Any:
-        _check(self, address)
-        return real(self, address)
-
-    return connect
-
-
-def _listening(real: Callable[..., Any]) -> Callable[..., Any]:
-    def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
-        try:
-            found = real(host, port, *args, **options)
-        except socket.gaierror:
-            # Where there is no network this is as far as a client comes.
-            _refuse_lookup(host, port)
-            raise
-        if host:
-            name = host.decode() if isinstance(host, bytes) else host
-            for *_, address in found:
-                _names.setdefault(address[0], set()).add(name)
-        return found
-
-    return getaddrinfo
-
-
-def _check(sock: socket.socket, address: Any) -> None:
-    """Raise `NetworkClosedError` where *sock* is to connect beyond this machine."""
-    if (
-        sock.family not in {socket.AF_INET, socket.AF_INET6}
-        or sock.type != socket.SOCK_STREAM
-        or not isinstance(address, tuple)
-    ):
-        return
-    host, port = str(address[0]), int(address[1])
-    try:
-        _refuse(host, port, _names.get(host, set()) - {host})
-    except NetworkClosedError:
-        sock.close()  # clients do that where they expect what goes wrong
-        raise
-
-
-def _refuse_lookup(host: Any, port: Any) -> None:
-    """Tell of a name that couldn't be looked up; the client hears of that in its own way."""
-    if host is None or not str(port or "").isdecimal():
-        return
-    try:
-        _refuse(host.decode() if isinstance(host, bytes) else host, int(port), set())
-    except NetworkClosedError:
-        return
-
-
-def _refuse(host: str, port: int, names: Iterable[str]) -> None:
-    with _lock:
-        if _openings or not _guards or _permitted.get():
-            return
-        guard = _guards[-1]
-        if {host, *names} & guard.allowed:
-            return
-        proxy = (host, port) in guard.proxies or any(
-            (name, port) in guard.proxies for name in names
-        )
-        if _is_local(host) and not proxy:
-            return
-    named = sorted(names)
-    where = f"{' = '.join([*named, host])} port {port}" + (", a proxy" if proxy else "")
-    allow = named[0] if named else host
-    error = NetworkClosedError(
-        f"{_client()} would connect to {where}, while {guard.name} answers in the network's place"
-        " and may not record. It was refused: streamtape has no tape for a client that it doesn't"
-        " know. Use one that it serves (httpx, httpx2, aiohttp, urllib3, requests), or point this"
-        f" one at a replay server (fixture stream_server); if it is to connect, say allow_hosts="
-        f"({allow!r},) to use_cassette or the marker, streamtape_allow_hosts in the ini file, or"
-        " guard=False"
-    )
-    guard.trouble(error)
-    raise error
 
 
 def _is_local(host: str) -> bool:

@@ -7,9 +7,6 @@ what passes here is one HTTP chunk (or the part of it in one socket read) at a t
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -45,37 +42,25 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
-MODULES = ("httpx", "httpx2")
 _TRANSPORTS = {
     "handle_request": ("HTTPTransport", "WSGITransport", "MockTransport"),
     "handle_async_request": ("AsyncHTTPTransport", "ASGITransport", "MockTransport"),
 }
 
 
-def patches() -> Iterator[tuple[type, str, Callable[..., object]]]:
-    """What to put in place of each transport's method, for every one of the modules installed."""
-    patched: set[tuple[type, str]] = set()
-    for name in MODULES:
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
-            continue
-        module = importlib.import_module(name)
-        for method, transports in _TRANSPORTS.items():
-            wrap = _sync_handler if method == "handle_request" else _async_handler
-            for transport in transports:
-                owner = getattr(module, transport)
-                # `httpx2.alias_httpx()` makes both names one module.
-                if (owner, method) in patched:
-                    continue
-                patched.add((owner, method))
-                yield owner, method, wrap(module, owner.__dict__[method])
-        for owner, methods in (
-            (module.HTTPTransport, ("close", "__exit__")),
-            (module.AsyncHTTPTransport, ("aclose", "__aexit__")),
-        ):
-            for method in methods:
-                if (owner, method) not in patched:
-                    patched.add((owner, method))
-                    yield owner, method, _freeing(owner.__dict__[method])
+def patches(module: ModuleType) -> Iterator[tuple[type, str, Callable[..., object]]]:
+    """What to put in place of each transport's methods in *module*, httpx or httpx2."""
+    for method, transports in _TRANSPORTS.items():
+        wrap = _sync_handler if method == "handle_request" else _async_handler
+        for transport in transports:
+            owner = getattr(module, transport)
+            yield owner, method, wrap(module, owner.__dict__[method])
+    for owner, methods in (
+        (module.HTTPTransport, ("close", "__exit__")),
+        (module.AsyncHTTPTransport, ("aclose", "__aexit__")),
+    ):
+        for method in methods:
+            yield owner, method, _freeing(owner.__dict__[method])
 
 
 def _freeing(real: Callable[..., Any]) -> Callable[..., Any]:

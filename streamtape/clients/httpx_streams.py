@@ -42,11 +42,16 @@ def end_with(module: ModuleType, take: Take, exc: BaseException, asked: int | No
     if not isinstance(exc, Exception):
         take.finish("closed")  # a cancellation, a KeyboardInterrupt: the client leaves
         return
+    kind, text = told_by(module, exc)
+    take.finish("error", kind, text, asked=asked)
+
+
+def told_by(module: ModuleType, exc: Exception) -> tuple[ErrorKind, str]:
+    """What *exc* means for a stream: the kind of its end, and a text."""
     for kind, names in _ERRORS:
         if isinstance(exc, tuple(getattr(module, name) for name in names)):
-            take.finish("error", kind, str(exc), asked=asked)
-            return
-    take.finish("error", "read", f"{type(exc).__name__}: {exc}", asked=asked)
+            return kind, str(exc)
+    return "read", f"{type(exc).__name__}: {exc}"
 
 
 def end_without_response(module: ModuleType, take: Take, exc: BaseException) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from streamtape.clients import httpx as httpx_clients
-from streamtape.clients import routing
+from streamtape.clients import PATCHERS, routing, virtual_time
 from streamtape.clients.routing import Play
 from streamtape.delivery import Delivery
 from streamtape.tape import Request, Tape
@@ -36,6 +35,11 @@ class Player:
         self.failures: list[str] = []
         self.streams: set[object] = set()
         self.handed: Callable[[], object] | None = None
+
+    @property
+    def virtual(self) -> bool:
+        """Whether tapes are played in virtual time only."""
+        return self._delivery.virtual
 
     def answer(self, request: Request) -> Play:  # noqa: ARG002 - whatever is asked for
         """The next attempt at this tape, else the next tape, else what came last."""
@@ -74,7 +78,10 @@ class Player:
 @contextmanager
 def opened(player: Player) -> Iterator[Player]:
     """Let *player* answer every request of the block."""
-    with routing.opened(player, (httpx_clients.patches,)):
+    with ExitStack() as stack:
+        stack.enter_context(routing.opened(player, PATCHERS))
+        if player.virtual:
+            stack.enter_context(virtual_time.refused(player.failures.append))
         yield player
 
 

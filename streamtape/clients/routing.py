@@ -8,15 +8,20 @@ That is right where this one lies inside all others; else it is a guess, and a w
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from streamtape.clients.loading import loaded
+
 if TYPE_CHECKING:
+    from streamtape.clients import Patcher
     from streamtape.clients.take import Take
     from streamtape.delivery import Delivery
     from streamtape.tape import Request, Tape
@@ -70,9 +75,6 @@ class GuessedSessionWarning(RuntimeWarning):
     """Several sessions are open, and nothing says which of them a request belongs to."""
 
 
-Patcher = Callable[[], Iterator[tuple[type, str, Callable[..., object]]]]
-"""Yields ``(class, method name, replacement)`` for one client library."""
-
 Director = Callable[["Session", "Tape", "Delivery | None"], "Delivery | None"]
 """Told of each tape that a session is about to play and of the session's own delivery; says under
 which delivery it is played (None: as recorded)."""
@@ -86,11 +88,15 @@ _open: list[Session] = []
 _around: dict[int, tuple[Session, ...]] = {}
 _guess_told = False
 _patches = ExitStack()
+_patched: set[tuple[type, str]] = set()
 _stack: ContextVar[tuple[Session, ...]] = ContextVar("streamtape_sessions", default=())
+_aside: ContextVar[bool] = ContextVar("streamtape_aside", default=False)
 
 
 def current() -> Session | None:
     """The session that answers requests sent from here, or None."""
+    if _aside.get():
+        return None
     for session in reversed(_stack.get()):
         if session in _open:
             return session
@@ -120,6 +126,19 @@ def _tell_guess(count: int) -> None:
     )
 
 
+@contextmanager
+def aside() -> Iterator[None]:
+    """No session answers the requests that this task or thread sends inside the block.
+
+    For streamtape's own requests, which are none of the program under test.
+    """
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+
+
 def sessions() -> tuple[Session, ...]:
     """All open sessions, in the order in which they were opened."""
     with _lock:
@@ -131,16 +150,29 @@ def directed(session: Session, tape: Tape, own: Delivery | None) -> Delivery | N
     return own if director is None else director(session, tape, own)
 
 
+def _patch(library: str, patcher: Patcher) -> None:
+    with _lock:
+        for owner, name, replacement in patcher(sys.modules[library]):
+            # `httpx2.alias_httpx()` makes two names one module.
+            if (owner, name) not in _patched:
+                _patched.add((owner, name))
+                _patches.callback(_patched.discard, (owner, name))
+                _patches.callback(setattr, owner, name, owner.__dict__[name])
+                setattr(owner, name, replacement)
+
+
 @contextmanager
-def opened(session: Session, patchers: tuple[Patcher, ...]) -> Iterator[None]:
-    """*session* answers the requests of every patched client inside the block."""
+def opened(session: Session, patchers: Mapping[str, Patcher]) -> Iterator[None]:
+    """*session* answers the requests of every patched client inside the block.
+
+    *patchers*: by the name of a library. One that isn't loaded is patched when it is.
+    """
     global _guess_told  # noqa: PLW0603 - as above
     with _lock:
         if not _open:
-            for patcher in patchers:
-                for owner, name, replacement in patcher():
-                    _patches.callback(setattr, owner, name, owner.__dict__[name])
-                    setattr(owner, name, replacement)
+            _patches.enter_context(
+                loaded({name: partial(_patch, name, patcher) for name, patcher in patchers.items()})
+            )
         _open.append(session)
         _around[id(session)] = (*_stack.get(), session)
         _guess_told = False

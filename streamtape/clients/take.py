@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamtape import codings
 from streamtape.clock import now_ns
@@ -20,6 +20,21 @@ _AWAY_NS = 1_000_000
 _AWAY_AT_END_NS = 100_000_000
 # What lies in the client's buffers comes within 0.1 ms as a rule, on a loaded machine within 0.4.
 _WAITING_NS = 1_000_000
+
+
+class Reads(Protocol):
+    """Where the reads of a take are: a list, or what has the same few methods."""
+
+    def extend(self, read: Iterable[Any], /) -> None:
+        """Add the three items of one read."""
+
+    def clear(self) -> None:
+        """Forget them all."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, wanted: slice, /) -> list[Any]:
+        """The items of whole reads."""
 
 
 class Take:
@@ -45,7 +60,7 @@ class Take:
         self.request = request
         self.sent = sent
         self.clock = clock
-        self.reads: list[Any] = []
+        self.reads: Reads = []
         self.ending: Ending | None = None
         self.withdrawn = False
         self._done = done

@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 
 class StreamClock:
-    """The clock that players wait on here, told in seconds from where it was first asked.
+    """The clock that players wait on here, told in seconds.
 
-    In plain code that is a `SteppedClock` of its own, which is in force inside the block; under a
-    virtual event loop it is the loop's.
+    In plain code that is a `SteppedClock` of its own, which begins at 0 and is in force inside the
+    block; under a virtual event loop it is the loop's, which the code under test reads too.
     """
 
     def __init__(self) -> None:
         self._stepped = SteppedClock()
         self._stack = ExitStack()
-        self._started_ns: dict[object, int] = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._stepped.running())
@@ -38,7 +37,7 @@ class StreamClock:
         self._stack.close()
 
     def now(self) -> float:
-        """Seconds of virtual time: on the running loop since it was first asked there, or stepped.
+        """Seconds of virtual time: the running loop's own, or those that plain code waited for.
 
         Raises `VirtualClockError` under a loop whose time is real.
         """
@@ -46,10 +45,7 @@ class StreamClock:
             return self._stepped.now_ns() / 1e9
         if not loop_is_virtual():
             raise VirtualClockError(f"there is no virtual time to tell: {REAL_LOOP}")
-        clock = LoopClock()
-        loop = _loop()
-        now_ns = clock.now_ns()
-        return (now_ns - self._started_ns.setdefault(loop, now_ns)) / 1e9
+        return LoopClock().now_ns() / 1e9
 
     def sleep(self, seconds: float) -> None:
         """Let *seconds* pass in plain code, as the code under test would by waiting.
@@ -75,18 +71,13 @@ class StreamClock:
 
 
 def _in_loop() -> bool:
+    trio_lowlevel = sys.modules.get("trio.lowlevel")
+    if trio_lowlevel is not None and trio_lowlevel.in_trio_run():
+        return True
+    import asyncio
+
     try:
-        _loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         return False
     return True
-
-
-def _loop() -> object:
-    """What identifies the loop that runs here. Raises RuntimeError where none does."""
-    trio_lowlevel = sys.modules.get("trio.lowlevel")
-    if trio_lowlevel is not None and trio_lowlevel.in_trio_run():
-        return trio_lowlevel.current_trio_token()
-    import asyncio
-
-    return asyncio.get_running_loop()

@@ -187,9 +187,10 @@ def stream_clock() -> Iterator[StreamClock]:
     In plain code players move this clock in place of waiting; under a virtual event loop it tells
     the loop's time.
     """
+    from streamtape.clients import virtual_time
     from streamtape.clock.told import StreamClock
 
-    with StreamClock() as clock:
+    with StreamClock() as clock, virtual_time.refused():
         yield clock
 
 

@@ -1,7 +1,7 @@
-"""What vcrpy replays to httpx and httpx2, played through streamtape. No test is rewritten.
+"""What vcrpy replays, played through streamtape to the clients that it serves.
 
-pytest-recording's marker, ``vcr.use_cassette`` and ``VCR(...).use_cassette`` all open their
-cassette in one place, and that is patched for the session.
+No test is rewritten: pytest-recording's marker, ``vcr.use_cassette`` and
+``VCR(...).use_cassette`` all open their cassette in one place, and that is patched for the session.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.cassette import Cassette, CassetteContextDecorator
 
-from streamtape.cassette.library import PATCHED_HERE, PATCHERS
 from streamtape.cassette.plain import PlainSession
-from streamtape.clients import routing
+from streamtape.clients import PATCHED_HERE, PATCHERS, routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from streamtape.clients import routing
+from streamtape.clients import routing, virtual_time
 from streamtape.delivery import PACES, Delivery, Pace
 from streamtape.delivery.expression import parse
 from streamtape.pytest_plugin import adoption
@@ -42,6 +43,10 @@ def begin(config: pytest.Config, options: list[str]) -> None:
     if written is not None or pace is not None:
         delivery = Delivery() if written is None else _delivery(written)
         _deliver_all(config, delivery if pace is None else replace(delivery, pace=_pace(pace)))
+        if pace == "virtual" or delivery.virtual:
+            refusing = ExitStack()
+            refusing.enter_context(virtual_time.refused())
+            config.add_cleanup(refusing.close)
     if number is not None:
         _replay_only(config, number)
         from streamtape.pytest_plugin.fuzz import Fuzzing

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 import streamtape
-from tests.clients.drivers import DRIVERS, Driver
+from tests.clients.drivers import HTTPX_DRIVERS, HttpxDriver
 from tests.clients.http2_server import Server, serve
 from tests.server import Response, chunk, cut, gate, gated, hang, head, raw, reset
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
-    pytest.mark.parametrize("driver", DRIVERS, ids=str),
+    pytest.mark.parametrize("driver", HTTPX_DRIVERS, ids=str),
     # trio says so of the clients' own generators too, when a reader leaves a stream.
     pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning"),
 ]
@@ -37,7 +37,7 @@ Got = tuple[str, list[bytes]]
 
 
 def read(  # noqa: C901  # the same twice: for plain code and for loops
-    driver: Driver,
+    driver: HttpxDriver,
     url: str,
     paths: tuple[str, ...] = ("/stream",),
     *,
@@ -65,7 +65,7 @@ def read(  # noqa: C901  # the same twice: for plain code and for loops
                 for piece in response.stream:
                     if take(path, piece):
                         break
-        except driver.error("TransportError") as error:
+        except driver.named("TransportError") as error:
             failed[path] = error
 
     async def read_one_async(client: Any, path: str) -> None:
@@ -75,7 +75,7 @@ def read(  # noqa: C901  # the same twice: for plain code and for loops
                 async for piece in response.stream:
                     if take(path, piece):
                         break
-        except driver.error("TransportError") as error:
+        except driver.named("TransportError") as error:
             failed[path] = error
 
     async def main() -> None:
@@ -98,7 +98,9 @@ def read(  # noqa: C901  # the same twice: for plain code and for loops
     return got
 
 
-def record(driver: Driver, path: Path, answers: Mapping[str, Response], **options: Any) -> Server:
+def record(
+    driver: HttpxDriver, path: Path, answers: Mapping[str, Response], **options: Any
+) -> Server:
     with serve(answers) as server:
         with streamtape.use_cassette(path, record_mode="once"):
             read(driver, server.url, **options)
@@ -109,7 +111,7 @@ def data_of(tape: streamtape.Tape) -> list[bytes]:
     return [piece.data for piece in tape.chunks]
 
 
-def test_frames_are_chunks_and_the_version_is_kept(driver: Driver, tmp_path: Path) -> None:
+def test_frames_are_chunks_and_the_version_is_kept(driver: HttpxDriver, tmp_path: Path) -> None:
     """The last frame, which only ends the stream, is an empty chunk: the client sees it too."""
     with serve({"/stream": Response(*map(chunk, PIECES))}) as server:
         bare = read(driver, server.url)
@@ -127,7 +129,7 @@ def test_frames_are_chunks_and_the_version_is_kept(driver: Driver, tmp_path: Pat
 
 
 def test_each_frame_is_seen_before_the_server_sends_the_next(
-    driver: Driver, tmp_path: Path
+    driver: HttpxDriver, tmp_path: Path
 ) -> None:
     steps, gates = gated(PIECES)
     left = iter(gates)
@@ -141,7 +143,9 @@ def test_each_frame_is_seen_before_the_server_sends_the_next(
     assert data_of(tape) == [*PIECES, b""]
 
 
-def test_an_empty_frame_in_the_middle_is_an_empty_chunk(driver: Driver, tmp_path: Path) -> None:
+def test_an_empty_frame_in_the_middle_is_an_empty_chunk(
+    driver: HttpxDriver, tmp_path: Path
+) -> None:
     response = Response(head(), raw(b""), chunk(PIECES[0]), raw(b""), raw(b""), chunk(PIECES[1]))
     server = record(driver, tmp_path / "a.yaml", {"/stream": response})
     expected = [b"", PIECES[0], b"", b"", PIECES[1], b""]
@@ -152,7 +156,7 @@ def test_an_empty_frame_in_the_middle_is_an_empty_chunk(driver: Driver, tmp_path
 
 
 @pytest.mark.parametrize("last", [reset(), cut()], ids=["stream", "connection"])
-def test_a_reset(driver: Driver, last: Any, tmp_path: Path) -> None:
+def test_a_reset(driver: HttpxDriver, last: Any, tmp_path: Path) -> None:
     """Of the stream, or of the connection under it: the reset doesn't overtake the frames."""
     seen: list[bytes] = []
     opened = gate()
@@ -164,7 +168,7 @@ def test_a_reset(driver: Driver, last: Any, tmp_path: Path) -> None:
 
     def break_off(url: str) -> BaseException:
         seen.clear()
-        with pytest.raises(driver.error("TransportError")) as raised:
+        with pytest.raises(driver.named("TransportError")) as raised:
             read(driver, url, each=each)
         return raised.value
 
@@ -209,7 +213,7 @@ def in_turns(paths: tuple[str, ...]) -> tuple[dict[str, Response], list[str]]:
     return dict(zip(paths, map(script, paths, numbers), strict=True)), order
 
 
-def test_streams_on_one_connection(driver: Driver, tmp_path: Path) -> None:
+def test_streams_on_one_connection(driver: HttpxDriver, tmp_path: Path) -> None:
     paths = ("/first", "/second", "/third")
     answers, order = in_turns(paths)
     with serve(answers) as server:
@@ -226,7 +230,7 @@ def test_streams_on_one_connection(driver: Driver, tmp_path: Path) -> None:
         assert cassette.all_played
 
 
-def test_a_reset_of_one_stream_leaves_the_others(driver: Driver, tmp_path: Path) -> None:
+def test_a_reset_of_one_stream_leaves_the_others(driver: HttpxDriver, tmp_path: Path) -> None:
     broken = gate()
 
     def was_reset() -> list[Any]:
@@ -243,7 +247,7 @@ def test_a_reset_of_one_stream_leaves_the_others(driver: Driver, tmp_path: Path)
             got = read(driver, server.url, ("/broken", "/whole"), errors=errors)
     assert got["/whole"] == ("HTTP/2", [*PIECES, b""])
     assert [(path, type(error)) for path, error in errors.items()] == [
-        ("/broken", driver.error("RemoteProtocolError"))
+        ("/broken", driver.named("RemoteProtocolError"))
     ]
     endings = {
         tape.request and tape.request.url: (tape.ending.kind, data_of(tape))
@@ -261,7 +265,7 @@ def test_a_reset_of_one_stream_leaves_the_others(driver: Driver, tmp_path: Path)
     }
 
 
-def test_a_stream_that_the_client_leaves(driver: Driver, tmp_path: Path) -> None:
+def test_a_stream_that_the_client_leaves(driver: HttpxDriver, tmp_path: Path) -> None:
     answers = {"/stream": Response(*map(chunk, PIECES[:3]), hang())}
     server = record(driver, tmp_path / "a.yaml", answers, stop_after=2)
     (tape,) = streamtape.load(tmp_path / "a.yaml")

@@ -12,7 +12,7 @@ import httpx_sse
 import pytest
 
 import streamtape
-from tests.clients.drivers import DRIVERS, Driver
+from tests.clients.drivers import HTTPX_DRIVERS, HttpxDriver
 from tests.server import (
     Gate,
     Response,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
-    pytest.mark.parametrize("driver", DRIVERS, ids=str),
+    pytest.mark.parametrize("driver", HTTPX_DRIVERS, ids=str),
     # trio says so of the clients' own generators too, when a reader leaves a stream.
     pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning"),
 ]
@@ -58,7 +58,7 @@ EXPECTED = [event for _, event in EVENTS]
 
 
 def read(
-    driver: Driver,
+    driver: HttpxDriver,
     url: str,
     *,
     each: Callable[[int], None] = lambda _number: None,
@@ -107,7 +107,7 @@ def data_of(tape: streamtape.Tape) -> list[bytes]:
     return [piece.data for piece in tape.chunks]
 
 
-def test_events_are_seen_live_and_replayed(driver: Driver, tmp_path: Path) -> None:
+def test_events_are_seen_live_and_replayed(driver: HttpxDriver, tmp_path: Path) -> None:
     """Each event is seen before the server sends the next one, or a gate stays shut."""
     gates: list[Gate] = []
     steps: list[Any] = []
@@ -131,19 +131,19 @@ def test_events_are_seen_live_and_replayed(driver: Driver, tmp_path: Path) -> No
         assert read(driver, server.url) == EXPECTED
 
 
-def test_events_are_the_same_under_every_cut(driver: Driver) -> None:
+def test_events_are_the_same_under_every_cut(driver: HttpxDriver) -> None:
     tape = streamtape.Tape.of(b"".join(PIECES))
     for cuts in ("recorded", "whole", "bytes", "events", (0, 5, 5, 41, 42, 60)):
         with streamtape.play(tape, streamtape.Delivery(cuts=cuts)):
             assert read(driver, "http://test/") == EXPECTED
 
 
-def test_a_reset_is_the_clients_own_error(driver: Driver, tmp_path: Path) -> None:
+def test_a_reset_is_the_clients_own_error(driver: HttpxDriver, tmp_path: Path) -> None:
     seen: list[int] = []
 
     def break_off(url: str) -> BaseException:
         seen.clear()
-        with pytest.raises(driver.error("ReadError")) as raised:
+        with pytest.raises(driver.named("ReadError")) as raised:
             read(driver, url, each=seen.append)
         return raised.value
 
@@ -157,7 +157,7 @@ def test_a_reset_is_the_clients_own_error(driver: Driver, tmp_path: Path) -> Non
     assert str(replayed) == str(live)
 
 
-def test_a_reader_that_leaves(driver: Driver, tmp_path: Path) -> None:
+def test_a_reader_that_leaves(driver: HttpxDriver, tmp_path: Path) -> None:
     with serve(Response(*apart(PIECES[:6]), hang())) as server:
         with streamtape.use_cassette(tmp_path / "a.yaml", record_mode="once"):
             recorded = read(driver, server.url, stop_after=2)
@@ -170,7 +170,7 @@ def test_a_reader_that_leaves(driver: Driver, tmp_path: Path) -> None:
         assert read(driver, server.url, stop_after=2) == recorded
 
 
-def test_what_is_no_event_stream_is_refused_alike(driver: Driver, tmp_path: Path) -> None:
+def test_what_is_no_event_stream_is_refused_alike(driver: HttpxDriver, tmp_path: Path) -> None:
     error = httpx_sse.SSEError if driver.module is httpx else httpx2.SSEError
 
     def refuse(url: str) -> str:

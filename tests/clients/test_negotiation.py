@@ -9,9 +9,9 @@ import pytest
 import streamtape
 from streamtape import Chunk, Ending, Tape
 from streamtape.codings.acceptance import accepts
-from tests.clients.drivers import DRIVERS, Driver
+from tests.clients.drivers import HTTPX_DRIVERS, HttpxDriver
 
-each_driver = pytest.mark.parametrize("driver", DRIVERS, ids=str)
+each_driver = pytest.mark.parametrize("driver", HTTPX_DRIVERS, ids=str)
 
 URL = "http://test/"
 PIECES = [b"data: caf\xc3", b"\xa9\n\n", b"data: [DONE]\n\n"]
@@ -53,7 +53,9 @@ def test_without_the_header_every_coding_is_taken() -> None:
 
 @each_driver
 @pytest.mark.parametrize("header", ["identity", "", "br", "gzip;q=0, *"])
-def test_a_client_that_takes_no_gzip_gets_the_body_without_it(driver: Driver, header: str) -> None:
+def test_a_client_that_takes_no_gzip_gets_the_body_without_it(
+    driver: HttpxDriver, header: str
+) -> None:
     with streamtape.play(TAPE):
         got = driver.get(URL, headers={"accept-encoding": header})
     assert got.pieces == PIECES  # from iter_raw
@@ -62,7 +64,7 @@ def test_a_client_that_takes_no_gzip_gets_the_body_without_it(driver: Driver, he
 
 @each_driver
 @pytest.mark.parametrize("header", ["gzip", "*", "br, x-gzip;q=0.1"])
-def test_a_client_that_takes_gzip_gets_it(driver: Driver, header: str) -> None:
+def test_a_client_that_takes_gzip_gets_it(driver: HttpxDriver, header: str) -> None:
     headers = {"accept-encoding": header}
     with streamtape.play(TAPE):
         raw = driver.get(URL, headers=headers)
@@ -74,7 +76,7 @@ def test_a_client_that_takes_gzip_gets_it(driver: Driver, header: str) -> None:
 
 @each_driver
 def test_a_client_that_says_nothing_gets_the_tapes_coding(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
+    driver: HttpxDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for client in (driver.module.Client, driver.module.AsyncClient):
         real = client.build_request
@@ -90,7 +92,7 @@ def test_a_client_that_says_nothing_gets_the_tapes_coding(
 
 
 @each_driver
-def test_a_coding_that_the_client_cannot_decode_stays_away(driver: Driver) -> None:
+def test_a_coding_that_the_client_cannot_decode_stays_away(driver: HttpxDriver) -> None:
     """Clients name the codings that they have a library for."""
     tape = TAPE.with_chunks(TAPE.chunks, coding="zstd")
     with streamtape.play(tape):
@@ -101,7 +103,7 @@ def test_a_coding_that_the_client_cannot_decode_stays_away(driver: Driver) -> No
 
 
 @each_driver
-def test_the_other_headers_stay(driver: Driver) -> None:
+def test_the_other_headers_stay(driver: HttpxDriver) -> None:
     headers = [("content-type", "text/event-stream"), ("x-request-id", "1")]
     tape = TAPE.with_chunks(TAPE.chunks, headers=headers)
     with streamtape.play(tape):
@@ -109,9 +111,9 @@ def test_the_other_headers_stay(driver: Driver) -> None:
 
 
 @each_driver
-def test_a_stream_that_breaks_breaks_without_the_coding_too(driver: Driver) -> None:
+def test_a_stream_that_breaks_breaks_without_the_coding_too(driver: HttpxDriver) -> None:
     seen: list[bytes] = []
     tape = TAPE.with_chunks(TAPE.chunks[:2], ending=Ending("error", 0, "read", "reset"))
-    with streamtape.play(tape), pytest.raises(driver.error("ReadError"), match=r"^reset$"):
+    with streamtape.play(tape), pytest.raises(driver.named("ReadError"), match=r"^reset$"):
         driver.get(URL, each=seen.append, headers={"accept-encoding": "br"})
     assert seen == PIECES[:2]

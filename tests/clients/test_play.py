@@ -21,12 +21,12 @@ import streamtape
 from streamtape import Chunk, Delivery, Ending, Request, Tape
 from streamtape.clients.take import Take
 from tests import streams
-from tests.clients.drivers import DRIVERS, Driver
+from tests.clients.drivers import DRIVERS, HTTPX_DRIVERS, Driver, HttpxDriver, each_driver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-each_driver = pytest.mark.parametrize("driver", DRIVERS, ids=str)
+each_httpx_driver = pytest.mark.parametrize("driver", HTTPX_DRIVERS, ids=str)
 each_coding = pytest.mark.parametrize(
     ("driver", "coding"),
     [
@@ -34,7 +34,7 @@ each_coding = pytest.mark.parametrize(
         pytest.param(driver, coding, id=f"{driver}-{coding}")
         for driver in DRIVERS
         for coding in ("gzip", "deflate", "br", "zstd")
-        if (driver.module, coding) != (httpx, "zstd")
+        if not (coding == "zstd" and getattr(driver, "module", None) is httpx)
     ],
 )
 # trio says so of the clients' own generators too, when a reader leaves a stream.
@@ -61,8 +61,13 @@ def with_ending(ending: Ending, *pieces: bytes, coding: str | None = None) -> Ta
     return Tape.of(b"").with_chunks(chunks, ending=ending, framing="sse", coding=coding)
 
 
+def taking(coding: str) -> dict[str, str]:
+    """A request's headers: urllib3 takes no coding by itself."""
+    return {"accept-encoding": coding}
+
+
 def read_stream(
-    driver: Driver, read: Callable[[Any], Any], read_async: Callable[[Any], Any]
+    driver: HttpxDriver, read: Callable[[Any], Any], read_async: Callable[[Any], Any]
 ) -> Any:
     """What *read*, or in a loop *read_async*, makes of an open response."""
 
@@ -77,7 +82,7 @@ def read_stream(
         return read(response)
 
 
-def chunks_of(driver: Driver) -> list[bytes]:
+def chunks_of(driver: HttpxDriver) -> list[bytes]:
     """The chunks as the client's transport hands them over, empty ones too."""
 
     async def read_async(response: Any) -> list[bytes]:
@@ -128,8 +133,8 @@ def test_no_tapes_are_a_mistake() -> None:
         pass
 
 
-@each_driver
-def test_the_head_is_the_tapes(driver: Driver) -> None:
+@each_httpx_driver
+def test_the_head_is_the_tapes(driver: HttpxDriver) -> None:
     headers = [("content-type", "text/event-stream"), ("x-twice", "1"), ("x-twice", "2")]
     tape = TAPE.with_chunks(
         TAPE.chunks, status=429, reason="Slow Down", headers=headers, http_version="HTTP/2"
@@ -164,24 +169,24 @@ def test_a_request_body_of_any_kind_is_read(driver: Driver) -> None:
 # --- chunks ---------------------------------------------------------------------------------------
 
 
-@each_driver
-def test_empty_chunks_reach_the_transports_stream(driver: Driver) -> None:
+@each_httpx_driver
+def test_empty_chunks_reach_the_transports_stream(driver: HttpxDriver) -> None:
     delivery = Delivery(cuts=(0, 0, 5, 5, len(BODY), len(BODY)))
     expected = [b"", b"", BODY[:5], b"", BODY[5:], b"", b""]
     with streamtape.play(TAPE, delivery):
         assert chunks_of(driver) == expected
 
 
-@each_driver
-def test_a_body_without_bytes(driver: Driver) -> None:
+@each_httpx_driver
+def test_a_body_without_bytes(driver: HttpxDriver) -> None:
     with streamtape.play(Tape.of(b"")):
         assert chunks_of(driver) == []
     with streamtape.play(Tape.of(b""), Delivery(cuts=(0,))):
         assert chunks_of(driver) == [b"", b""]
 
 
-@each_driver
-def test_a_second_iteration_goes_on(driver: Driver) -> None:
+@each_httpx_driver
+def test_a_second_iteration_goes_on(driver: HttpxDriver) -> None:
     """openai drains its stream so, while the first iteration is still open."""
 
     def read(response: Any) -> list[list[bytes]]:
@@ -208,8 +213,8 @@ def test_a_coding_is_put_on_and_flushed_for_each_chunk(driver: Driver, coding: s
     tape = TAPE.with_chunks(TAPE.chunks, coding=coding)
     for delivery in (Delivery(), Delivery(cuts="bytes"), Delivery(cuts="whole")):
         with streamtape.play(tape, delivery):
-            got = driver.get(URL, "iter_bytes")
-            raw = driver.get(URL, "iter_raw")
+            got = driver.get(URL, "iter_bytes", headers=taking(coding))
+            raw = driver.get(URL, "iter_raw", headers=taking(coding))
         assert got.pieces == pieces_of(tape.deliver(delivery))
         assert ("content-encoding", coding) in got.headers
         assert b"".join(raw.pieces) != BODY
@@ -219,7 +224,7 @@ def test_a_coding_is_put_on_and_flushed_for_each_chunk(driver: Driver, coding: s
 def test_an_empty_chunk_in_a_coding_decodes_to_nothing(driver: Driver, coding: str) -> None:
     tape = TAPE.with_chunks(TAPE.chunks, coding=coding)
     with streamtape.play(tape, Delivery(cuts=(0, 5, 5, len(BODY)))):
-        assert driver.get(URL, "read").pieces == [BODY]
+        assert driver.get(URL, "read", headers=taking(coding)).pieces == [BODY]
 
 
 # --- endings --------------------------------------------------------------------------------------
@@ -236,27 +241,27 @@ ERRORS = {
 """Each kind of the file, and the class that is raised for it."""
 
 
-@each_driver
+@each_httpx_driver
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_comes_after_the_chunks_before_it(driver: Driver, kind: Any) -> None:
+def test_an_error_comes_after_the_chunks_before_it(driver: HttpxDriver, kind: Any) -> None:
     seen: list[bytes] = []
     tape = with_ending(Ending("error", 0, kind, "what was said"), b"data: 1\n\n", b"da")
     with streamtape.play(tape):
-        with pytest.raises(driver.error(ERRORS[kind]), match=r"^what was said$") as raised:
+        with pytest.raises(driver.named(ERRORS[kind]), match=r"^what was said$") as raised:
             driver.get(URL, each=seen.append)
-    assert type(raised.value) is driver.error(ERRORS[kind])
+    assert type(raised.value) is driver.named(ERRORS[kind])
     assert seen == [b"data: 1\n\n", b"da"]
     assert str(raised.value.request.url) == URL  # type: ignore[attr-defined]
 
 
-@each_driver
+@each_httpx_driver
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_comes_instead_of_a_head(driver: Driver, kind: Any) -> None:
+def test_an_error_comes_instead_of_a_head(driver: HttpxDriver, kind: Any) -> None:
     tape = Tape((), Ending("error", HOUR, kind, "what was said"), status=599, head_ns=None)
     with streamtape.play(tape):
-        with pytest.raises(driver.error("TransportError")) as raised:
+        with pytest.raises(driver.named("TransportError")) as raised:
             driver.get(URL, timeout=None)
-    assert type(raised.value) is driver.error(ERRORS[kind])
+    assert type(raised.value) is driver.named(ERRORS[kind])
     assert str(raised.value) == "what was said"
 
 
@@ -265,8 +270,8 @@ def test_an_error_in_a_coding_comes_after_the_chunks_before_it(driver: Driver, c
     seen: list[bytes] = []
     tape = with_ending(Ending("error", 0, "read", "reset"), b"data: 1\n\n", b"da", coding=coding)
     with streamtape.play(tape):
-        with pytest.raises(driver.error("ReadError"), match=r"^reset$"):
-            driver.get(URL, "iter_bytes", each=seen.append)
+        with pytest.raises(driver.error("read")):
+            driver.get(URL, "iter_bytes", each=seen.append, headers=taking(coding))
     assert seen == [b"data: 1\n\n", b"da"]
 
 
@@ -278,7 +283,7 @@ def test_reading_past_the_end_of_a_tape_is_told(driver: Driver, kind: Any) -> No
     why = "closed the stream here" if kind == "closed" else "the recorder died here"
     with pytest.raises(AssertionError, match=f"{why}, after 9 bytes"):
         with streamtape.play(tape):
-            with pytest.raises(driver.error("ReadError"), match=why):
+            with pytest.raises(driver.error("read"), match=why):
                 driver.get(URL, each=seen.append)
     assert seen == [b"data: 1\n\n"]
 
@@ -301,13 +306,14 @@ def test_no_answer_because_the_recorded_client_left_is_told(driver: Driver) -> N
     def read() -> None:
         try:
             driver.get(URL)
-        except driver.error("ReadError") as error:
+        except driver.error("read") as error:
             errors.append(str(error))
 
     tape = Tape((), Ending("closed", HOUR), status=599, head_ns=None)
     with pytest.raises(AssertionError) as told, streamtape.play(tape):
         read()
-    assert errors == [str(told.value)]
+    (error,) = errors
+    assert str(told.value) in error
     assert "closed the stream here, before there was an answer" in errors[0]
 
 
@@ -321,13 +327,14 @@ def test_after_the_terminal_event_a_closed_tape_just_ends(driver: Driver) -> Non
 def test_a_closed_tape_in_a_coding_ends_with_the_codings_end(driver: Driver, coding: str) -> None:
     """It was never recorded, but there are clients that insist on it."""
     with streamtape.play(with_ending(Ending("closed", 0), *pieces_of(TAPE), coding=coding)):
-        assert driver.get(URL, "iter_bytes").pieces == pieces_of(TAPE)
+        got = driver.get(URL, "iter_bytes", headers=taking(coding))
+    assert got.pieces == pieces_of(TAPE)
 
 
 @each_driver
 def test_what_the_block_raises_itself_comes_first(driver: Driver) -> None:
     def fail() -> None:
-        with suppress(driver.error("ReadError")):
+        with suppress(driver.error("read")):
             driver.get(URL)
         raise ZeroDivisionError("the test's own")
 
@@ -373,7 +380,7 @@ def test_a_stall_within_the_timeout_costs_nothing(driver: Driver) -> None:
 def test_a_longer_stall_times_out_at_once(driver: Driver, tape: Tape, count: int) -> None:
     seen: list[bytes] = []
     with streamtape.play(tape):
-        with pytest.raises(driver.error("ReadTimeout"), match="no byte for 3599 s"):
+        with pytest.raises(driver.error("read-timeout")):
             driver.get(URL, timeout=3599.0, each=seen.append)
     assert len(seen) == count
 
@@ -402,7 +409,7 @@ def test_the_end_of_a_recording_is_no_stall(driver: Driver, kind: Any) -> None:
         assert driver.get(URL, timeout=5.0).pieces == pieces_of(TAPE)
     with pytest.raises(AssertionError, match="read past the end of a tape"):
         with streamtape.play(with_ending(Ending(kind, HOUR), b"data: 1\n\n")):
-            with pytest.raises(driver.error("ReadError")):
+            with pytest.raises(driver.error("read")):
                 driver.get(URL, timeout=5.0)
 
 
@@ -441,8 +448,8 @@ def test_the_end_after_a_reader_that_was_away_never_times_out(kind: Any) -> None
 # --- who is played to -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("driver", DRIVERS[::3], ids=str)
-def test_threads_have_positions_of_their_own(driver: Driver) -> None:
+@pytest.mark.parametrize("driver", HTTPX_DRIVERS[::3], ids=str)
+def test_threads_have_positions_of_their_own(driver: HttpxDriver) -> None:
     """Each thread reads a chunk only when all of them have read the one before."""
     together = threading.Barrier(8)
 
@@ -454,16 +461,16 @@ def test_threads_have_positions_of_their_own(driver: Driver) -> None:
         assert list(pool.map(read, range(8))) == [pieces_of(TAPE)] * 8
 
 
-@pytest.mark.parametrize("driver", DRIVERS[::3], ids=str)
-def test_each_tape_goes_to_one_thread(driver: Driver) -> None:
+@pytest.mark.parametrize("driver", HTTPX_DRIVERS[::3], ids=str)
+def test_each_tape_goes_to_one_thread(driver: HttpxDriver) -> None:
     tapes = [Tape.of(b"data: %d\n\n" % number) for number in range(16)]
     with streamtape.play(tapes), ThreadPoolExecutor(8) as pool:
         bodies = list(pool.map(lambda _: b"".join(driver.get(URL).pieces), range(16)))
     assert sorted(bodies) == sorted(tape.body for tape in tapes)
 
 
-@pytest.mark.parametrize("driver", DRIVERS, ids=str)
-def test_tasks_of_one_loop_have_positions_of_their_own(driver: Driver) -> None:
+@pytest.mark.parametrize("driver", HTTPX_DRIVERS, ids=str)
+def test_tasks_of_one_loop_have_positions_of_their_own(driver: HttpxDriver) -> None:
     if driver.backend == "sync":
         return
     found: list[list[bytes]] = []
@@ -504,8 +511,8 @@ def test_other_tasks_get_their_turn_before_each_chunk(module: Any, backend: str)
     assert 1 <= len(seen) <= 2  # trio runs its tasks in any order
 
 
-@each_driver
-def test_blocks_inside_blocks(driver: Driver, tmp_path: Path) -> None:
+@each_httpx_driver
+def test_blocks_inside_blocks(driver: HttpxDriver, tmp_path: Path) -> None:
     """The innermost one answers, of whatever kind it is."""
     outer, inner, kept = (Tape.of(b"data: %s\n\n" % name) for name in (b"1", b"2", b"kept"))
     streamtape.save(tmp_path / "a.yaml", [kept, kept])

@@ -14,7 +14,7 @@ import streamtape
 from streamtape import Delivery, Tape
 from streamtape.delivery import faults
 from tests import streams
-from tests.clients.drivers import DRIVERS, Driver
+from tests.clients.drivers import Driver, each_driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,6 @@ URL = "http://test/"
 CHAT = Tape.of(b"".join(streams.openai_chat()), gap_ms=10)
 MESSAGES = Tape.of(b"".join(streams.anthropic_messages()), gap_ms=10)
 OLLAMA = Tape.of(b"".join(streams.ollama()), content_type="application/x-ndjson")
-
-each_driver = pytest.mark.parametrize("driver", DRIVERS, ids=str)
 
 
 def faulty(fault: Fault, cuts: str = "events") -> Delivery:
@@ -69,13 +67,13 @@ def whole() -> list[Any]:
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (faults.reset_after, "ReadError", "Connection reset by peer"),
-        (faults.not_terminated, "RemoteProtocolError", "incomplete chunked read"),
-        (faults.read_timeout_after, "ReadTimeout", "timed out"),
+        (faults.reset_after, "read", "Connection reset by peer"),
+        (faults.not_terminated, "protocol", "incomplete chunked read|ended prematurely"),
+        (faults.read_timeout_after, "read-timeout", "timed out"),
     ],
 )
 def test_a_connection_breaks_after_an_event(
-    driver: Driver, make: Any, error: str, text: str
+    driver: Driver, make: Any, error: Any, text: str
 ) -> None:
     seen: list[bytes] = []
     with streamtape.play(CHAT, faulty(make(3))):
@@ -89,7 +87,7 @@ def test_a_stall_is_seen_by_those_who_wait_for_less(driver: Driver) -> None:
     seen: list[bytes] = []
     delivery = faulty(faults.stall(4, seconds=60))
     with streamtape.play(CHAT, delivery):
-        with pytest.raises(driver.error("ReadTimeout")):
+        with pytest.raises(driver.error("read-timeout")):
             driver.get(URL, timeout=59.9, each=seen.append)
         assert seen == [chunk.data for chunk in CHAT.chunks[:3]]
         assert b"".join(driver.get(URL, timeout=61.0).pieces) == CHAT.body

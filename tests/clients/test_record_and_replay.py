@@ -10,7 +10,7 @@ import pytest
 
 import streamtape
 from streamtape.clock import now_ns
-from tests.clients.drivers import DRIVERS, Driver, Style
+from tests.clients.drivers import Driver, Style, each_driver, each_driver_and_style
 from tests.server import (
     Response,
     Server,
@@ -29,7 +29,6 @@ from tests.server import (
 )
 
 pytestmark = [
-    pytest.mark.parametrize("driver", DRIVERS, ids=str),
     # trio says so of httpx's own generators too, when a client leaves a stream.
     pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -37,6 +36,8 @@ pytestmark = [
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from streamtape.tape import ErrorKind
 
 # Cut inside a UTF-8 sequence, inside a CRLF, and inside a field name.
 PIECES = [
@@ -58,6 +59,7 @@ def data_of(tape: streamtape.Tape) -> list[bytes]:
     return [piece.data for piece in tape.chunks]
 
 
+@each_driver
 def test_chunks_are_the_servers_writes(driver: Driver, tmp_path: Path) -> None:
     with serve(Response(*apart(PIECES))) as server:
         got = record(driver, tmp_path / "a.yaml", server)
@@ -71,6 +73,7 @@ def test_chunks_are_the_servers_writes(driver: Driver, tmp_path: Path) -> None:
     assert (tape.request.method, tape.request.url) == ("GET", f"{server.url}/stream")
 
 
+@each_driver
 def test_times_are_those_of_the_writes(driver: Driver, tmp_path: Path) -> None:
     """Not earlier than the write, not later than the client saw it. No bound in seconds."""
     seen: list[int] = []
@@ -93,7 +96,7 @@ def test_times_are_those_of_the_writes(driver: Driver, tmp_path: Path) -> None:
         assert earliest <= piece.at_ns + 1_000 <= latest + 2_000
 
 
-@pytest.mark.parametrize("style", ["iter_raw", "iter_bytes", "iter_text", "iter_lines", "read"])
+@each_driver_and_style
 def test_a_client_reads_the_same_with_the_recorder_without_it_and_on_replay(
     driver: Driver, style: Style, tmp_path: Path
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_client_reads_the_same_with_the_recorder_without_it_and_on_replay(
     assert recorded == replayed
 
 
+@each_driver
 def test_the_client_sees_each_chunk_before_the_server_writes_the_next(
     driver: Driver, tmp_path: Path
 ) -> None:
@@ -122,6 +126,7 @@ def test_the_client_sees_each_chunk_before_the_server_writes_the_next(
     assert seen == PIECES
 
 
+@each_driver
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_content_coding_is_kept_decoded_and_replayed_encoded(
     driver: Driver, coding: str, tmp_path: Path
@@ -145,6 +150,7 @@ def test_a_content_coding_is_kept_decoded_and_replayed_encoded(
     assert b"".join(raw.pieces) != BODY
 
 
+@each_driver
 def test_a_coding_that_lies_is_kept_as_it_came(driver: Driver, tmp_path: Path) -> None:
     lie = Response(head(200, {"content-encoding": "gzip"}), *apart(PIECES))
     with serve(lie) as server:
@@ -156,6 +162,7 @@ def test_a_coding_that_lies_is_kept_as_it_came(driver: Driver, tmp_path: Path) -
     assert data_of(tape) == PIECES
 
 
+@each_driver
 def test_a_whole_response_goes_the_same_way(driver: Driver, tmp_path: Path) -> None:
     with serve(json_response({"ok": True})) as server:
         got = record(driver, tmp_path / "a.yaml", server, style="read")
@@ -166,6 +173,7 @@ def test_a_whole_response_goes_the_same_way(driver: Driver, tmp_path: Path) -> N
     assert tape.body == got.pieces[0]
 
 
+@each_driver
 def test_an_error_status_is_recorded_and_replayed(driver: Driver, tmp_path: Path) -> None:
     with serve(json_response({"error": "overloaded"}, 529, {"retry-after": "1"})) as server:
         got = record(driver, tmp_path / "a.yaml", server, style="read")
@@ -178,7 +186,7 @@ class TestEndings:
     """Each is kept, marked with how it came, and comes again as the same class."""
 
     def broken(
-        self, driver: Driver, path: Path, response: Response, error: str, **options: Any
+        self, driver: Driver, path: Path, response: Response, error: ErrorKind, **options: Any
     ) -> streamtape.Tape:
         seen: list[bytes] = []
         again: list[bytes] = []
@@ -197,40 +205,46 @@ class TestEndings:
         assert data_of(tape) == seen
         return tape
 
+    @each_driver
     def test_a_reset(self, driver: Driver, tmp_path: Path) -> None:
         opened = gate()
         response = Response(*apart(PIECES[:2]), opened, reset())
         opened.set()
-        tape = self.broken(driver, tmp_path / "a.yaml", response, "ReadError")
+        tape = self.broken(driver, tmp_path / "a.yaml", response, "read")
         assert (tape.ending.kind, tape.ending.error) == ("error", "read")
 
+    @each_driver
     def test_a_missing_terminator(self, driver: Driver, tmp_path: Path) -> None:
         response = Response(*apart(PIECES[:2]), cut())
-        tape = self.broken(driver, tmp_path / "a.yaml", response, "RemoteProtocolError")
+        tape = self.broken(driver, tmp_path / "a.yaml", response, "protocol")
         assert (tape.ending.kind, tape.ending.error) == ("error", "protocol")
         assert data_of(tape) == PIECES[:2]
 
+    @each_driver
     def test_a_read_timeout(self, driver: Driver, tmp_path: Path) -> None:
         response = Response(*apart(PIECES[:1]), hang())
-        tape = self.broken(driver, tmp_path / "a.yaml", response, "ReadTimeout", timeout=0.2)
+        tape = self.broken(driver, tmp_path / "a.yaml", response, "read-timeout", timeout=0.2)
         assert (tape.ending.kind, tape.ending.error) == ("error", "read-timeout")
 
+    @each_driver
     def test_no_answer_at_all(self, driver: Driver, tmp_path: Path) -> None:
-        tape = self.broken(driver, tmp_path / "a.yaml", Response(cut()), "RemoteProtocolError")
+        tape = self.broken(driver, tmp_path / "a.yaml", Response(cut()), "protocol")
         assert (tape.status, tape.head_ns, tape.chunks) == (599, None, ())
 
+    @each_driver
     def test_nobody_there(self, driver: Driver, tmp_path: Path) -> None:
         with refused() as url:
             with streamtape.use_cassette(tmp_path / "a.yaml", record_mode="once"):
-                with pytest.raises(driver.error("ConnectError")) as live:
+                with pytest.raises(driver.error("connect")) as live:
                     driver.get(url)
         with streamtape.use_cassette(tmp_path / "a.yaml"):
-            with pytest.raises(driver.error("ConnectError")) as replayed:
+            with pytest.raises(driver.error("connect")) as replayed:
                 driver.get(url)
         assert str(replayed.value) == str(live.value)
         (tape,) = streamtape.load(tmp_path / "a.yaml")
         assert (tape.status, tape.reason, tape.ending.error) == (599, "", "connect")
 
+    @each_driver
     @pytest.mark.parametrize("leave", ["close", "break", "cancel"])
     def test_the_client_leaves_an_endless_stream(
         self, driver: Driver, leave: Any, tmp_path: Path
@@ -245,6 +259,7 @@ class TestEndings:
         assert data_of(tape) == got.pieces
         assert tape.ending.kind == "closed"
 
+    @each_driver
     def test_reading_past_where_the_client_left_is_a_read_error_and_is_told(
         self, driver: Driver, tmp_path: Path
     ) -> None:
@@ -252,9 +267,10 @@ class TestEndings:
             record(driver, tmp_path / "a.yaml", server, stop_after=2)
         with pytest.raises(AssertionError, match="closed the stream here"):
             with streamtape.use_cassette(tmp_path / "a.yaml"):
-                with pytest.raises(driver.error("ReadError")):
+                with pytest.raises(driver.error("read")):
                     driver.get(f"{server.url}/stream")
 
+    @each_driver
     def test_after_the_terminal_event_a_closed_stream_just_ends(
         self, driver: Driver, tmp_path: Path
     ) -> None:
@@ -265,6 +281,7 @@ class TestEndings:
         with streamtape.use_cassette(tmp_path / "a.yaml"):
             assert driver.get(f"{server.url}/stream").pieces == PIECES
 
+    @each_driver
     def test_a_stream_that_the_block_outlives_not_is_closed_and_goes_on(
         self, driver: Driver, tmp_path: Path
     ) -> None:
@@ -292,6 +309,7 @@ class TestEndings:
         assert [data_of(each) for each in cassette.tapes] == [data_of(tape)]
 
 
+@each_driver
 def test_streams_at_the_same_time_stand_in_the_order_of_sending(
     driver: Driver, tmp_path: Path
 ) -> None:
@@ -317,6 +335,7 @@ def test_streams_at_the_same_time_stand_in_the_order_of_sending(
     assert urls == [f"{server.url}/first", f"{server.url}/second"]
 
 
+@each_driver
 def test_the_same_request_twice_plays_in_the_recorded_order(driver: Driver, tmp_path: Path) -> None:
     answers = [Response(*apart([b"data: 1\n\n"])), Response(*apart([b"data: 2\n\n"]))]
     with serve(answers) as server:
@@ -330,6 +349,7 @@ def test_the_same_request_twice_plays_in_the_recorded_order(driver: Driver, tmp_
             driver.get(url)
 
 
+@each_driver
 def test_what_was_recorded_in_a_session_is_not_played_in_it(driver: Driver, tmp_path: Path) -> None:
     """Else a retry after an error would get its own error back."""
     answers = [json_response({"n": 1}, 503), json_response({"n": 2})]
@@ -344,20 +364,23 @@ def test_what_was_recorded_in_a_session_is_not_played_in_it(driver: Driver, tmp_
             assert len(server.requests) == 2
 
 
+@each_driver
 def test_a_response_that_is_never_read_is_kept(driver: Driver, tmp_path: Path) -> None:
     if driver.backend != "sync":
         pytest.skip("async clients can't be left to the garbage collector without a warning")
     with serve(Response(*apart(PIECES), hang())) as server:
         with streamtape.use_cassette(tmp_path / "a.yaml", record_mode="once"):
-            client = driver.module.Client()
-            response = client.send(client.build_request("GET", f"{server.url}/stream"), stream=True)
-            assert response.status_code == 200
-            del response, client
+            drop: Any = driver.drop  # type: ignore[attr-defined]  # plain code's drivers have it
+            assert drop(f"{server.url}/stream") == 200
             gc.collect()
     (tape,) = streamtape.load(tmp_path / "a.yaml")
-    assert (tape.ending.kind, tape.chunks) == ("closed", ())
+    assert tape.ending.kind == "closed"
+    # Some clients read ahead: what came in one piece with the head.
+    assert BODY.startswith(tape.body)
+    assert tape.body != BODY
 
 
+@each_driver
 def test_a_delivery_recuts_what_is_played(driver: Driver, tmp_path: Path) -> None:
     with serve(Response(*apart(PIECES))) as server:
         record(driver, tmp_path / "a.yaml", server)
@@ -374,6 +397,7 @@ def test_a_delivery_recuts_what_is_played(driver: Driver, tmp_path: Path) -> Non
             assert driver.get(url).pieces == expected
 
 
+@each_driver
 def test_the_network_is_closed_in_mode_none(driver: Driver, tmp_path: Path) -> None:
     with serve(Response(*apart(PIECES))) as server:
         with streamtape.use_cassette(tmp_path / "missing.yaml"):
