@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks import decoder, deliveries, files, memory, recording, replay, report, startup
+from benchmarks import (
+    decoder,
+    deliveries,
+    files,
+    memory,
+    recording,
+    replay,
+    report,
+    serving,
+    startup,
+)
 from benchmarks.paired import Size
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Size], Iterator[Section]]] = {
     "load": files.load,
     "replay": replay.replay,
     "deliveries": deliveries.deliveries,
+    "serving": serving.serving,
     "startup": startup.startup,
     "decoder": decoder.decoder,
 }

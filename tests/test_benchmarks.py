@@ -50,6 +50,7 @@ def whole_run() -> str:
         "replay of 8 events through iter_raw",
         "replay of 1 events through the openai SDK",
         "50 deliveries of 50 events through the openai SDK",
+        "p99 lateness of 20 streams",
         "start of pytest",
         "import of the plugin",
         "decoding 8 events, all in one chunk",

@@ -22,6 +22,8 @@ from tests.test_server_replay_wire import CLOSING, GET, connected, exchanged, re
 
 BODY = b"data: one\n\ndata: [DONE]\n\n"
 TAPE = Tape.of(BODY)
+# `STREAMTAPE_TEST_LOAD=25` makes it 10,000 malformed requests and as many connections dropped.
+TIMES = int(os.environ.get("STREAMTAPE_TEST_LOAD", "1"))
 MALFORMED = (
     b"GET\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n",  # no host
@@ -82,9 +84,9 @@ def test_who_speaks_tls_is_told(server: ReplayServer) -> None:
     assert "speaks plain HTTP" in server.log[0].trouble
 
 
-def test_hundreds_of_malformed_requests(server: ReplayServer) -> None:
+def test_many_malformed_requests(server: ReplayServer) -> None:
     generator = random.Random(1)
-    for number in range(400):
+    for number in range(400 * TIMES):
         data = bytearray(generator.choice((GET, *MALFORMED)))
         for _ in range(generator.randint(0, 6)):
             data[generator.randrange(len(data))] = generator.randrange(256)
@@ -109,8 +111,8 @@ def test_a_head_that_is_too_large(server: ReplayServer) -> None:
     assert b"".join(reads).startswith(b"HTTP/1.1 431 ")
 
 
-def test_hundreds_of_connections_opened_and_dropped(server: ReplayServer) -> None:
-    for number in range(400):
+def test_many_connections_opened_and_dropped(server: ReplayServer) -> None:
+    for number in range(400 * TIMES):
         with connected(server) as client:
             if number % 4 == 1:
                 client.sendall(GET[:-5])

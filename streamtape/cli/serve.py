@@ -48,7 +48,7 @@ def serve(options: argparse.Namespace) -> int:
         put(out, Text(served).append(server.url, "bold"))
         out.file.flush()
         while True:
-            _show(over.get(), out)
+            show(over.get(), out)
             out.file.flush()
 
 
@@ -63,7 +63,7 @@ def _delivery(options: argparse.Namespace) -> Delivery:
     return replace(delivery, pace=pace)
 
 
-def _show(exchange: Exchange, out: Console) -> None:
+def show(exchange: Exchange, out: Console) -> None:
     """A line for a request, and what went wrong below it."""
     asked = f"{exchange.method} {exchange.path}" if exchange.method else "(no request)"
     words = [asked, "no answer" if exchange.status is None else str(exchange.status)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
-
-import anyio
 
 from streamtape.clients.playback import Playback, PlayedError
 from streamtape.clients.routing import Play
@@ -42,9 +41,11 @@ _NOT_KEPT = frozenset(
         "upgrade",
     }
 )
-_NO_BODY = (204, 304)
-# No answer is as if there were nobody: a client can only give up.
-_SILENT: frozenset[ErrorKind] = frozenset({"read-timeout", "connect-timeout", "pool"})
+NO_BODY = (204, 304)
+"""Statuses whose responses have no body (RFC 9110, 6.4.1)."""
+
+SILENT: frozenset[ErrorKind] = frozenset({"read-timeout", "connect-timeout", "pool"})
+"""No answer is as if there were nobody: a client can only give up."""
 
 
 def head_bytes(status: int, reason: str, headers: Headers) -> bytes:
@@ -93,7 +94,7 @@ class Answer:
             read_timeout=None,
             start_ns=self._started_ns,
         )
-        self._bodiless = received.request.method == "HEAD" or tape.status in _NO_BODY
+        self._bodiless = received.request.method == "HEAD" or tape.status in NO_BODY
         self._framing: Framing = self._chosen()
         self._encoded: list[bytes] | None = None
         self._promised: int | None = None  # bytes of the body that are still to come
@@ -178,7 +179,7 @@ class Answer:
             headers.append(("content-encoding", self._playback.coding))
         if self._cors:
             headers += cors.headers_for(self._received, headers)
-        if tape.status not in _NO_BODY:
+        if tape.status not in NO_BODY:
             if self._framing == "chunked":
                 headers.append(("transfer-encoding", "chunked"))
             elif self._framing == "content-length":
@@ -220,7 +221,8 @@ class Answer:
             return
         due_ns = now_ns() + gap_ns
         while (left_ns := due_ns - now_ns()) > 0:  # noqa: ASYNC110  # a loop may wake a bit early
-            await anyio.sleep(left_ns / 1e9)
+            # The loop is always asyncio's, and anyio's sleep takes as long as a write to a socket.
+            await asyncio.sleep(left_ns / 1e9)
 
     async def _paced(self) -> None:
         """Without times of its own, a chunk comes when the client has taken the one before."""
@@ -247,7 +249,7 @@ class Answer:
 
     async def _break(self, error: ErrorKind) -> Then:
         """Leave the client alone as the tape says."""
-        if error in _SILENT:
+        if error in SILENT:
             await self._connection.stalled()
         if self._exchange.written:
             await self._taken()

@@ -95,14 +95,16 @@ class Connection:
         raise LeftError
 
     async def _read(self) -> None:
-        try:
-            await anyio.wait_readable(self.socket)
-            data = self.socket.recv(_READ)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._leave("reset")
-            raise LeftError from error
+        """Read once. What is there already is read without a turn of the event loop."""
+        while True:
+            try:
+                data = self.socket.recv(_READ)
+                break
+            except (BlockingIOError, InterruptedError):
+                await anyio.wait_readable(self.socket)
+            except OSError as error:
+                self._leave("reset")
+                raise LeftError from error
         self._ahead += data
         if not data:
             self._finished.set()
@@ -196,6 +198,7 @@ class Connection:
                 left -= len(self._ahead)
                 self._ahead.clear()
                 await self._read()
+                await anyio.lowlevel.checkpoint()  # others have their turn, and the limit its say
         self.close()
 
     def close(self) -> None:

@@ -36,13 +36,17 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """A request that is complete, and when its last byte was read."""
+    """A request that is complete, and when its last byte was read.
+
+    ``is_for_proxies``: its target is a whole URL (RFC 9112, 3.2.2).
+    """
 
     request: Request
     target: str
     at_ns: int
     keeps_alive: bool
     takes_chunked: bool
+    is_for_proxies: bool = False
 
     @property
     def headers(self) -> Headers:
@@ -94,6 +98,7 @@ class Reader:
                 if parser.they_are_waiting_for_100_continue:
                     await self._connection.send(_CONTINUE)
                     parser.send(h11.InformationalResponse(status_code=100, headers=[]))
+                await anyio.lowlevel.checkpoint()  # who sends on and on holds up nobody else
                 parser.receive_data(await self._connection.receive())
             elif isinstance(event, h11.Request):
                 head = event
@@ -128,7 +133,8 @@ def _received(head: h11.Request, body: bytes) -> Received:
     except ValueError as error:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, f"{target}: {error}") from error
     # A proxy is asked for a whole URL. Scheme, host and port are the server's own in any case.
-    if found.scheme and found.netloc:
+    is_for_proxies = bool(found.scheme and found.netloc)
+    if is_for_proxies:
         target = f"{found.path or '/'}{f'?{found.query}' if found.query else ''}"
     host = next((value for name, value in headers if name.lower() == "host"), "localhost")
     options = ",".join(v for name, v in headers if name.lower() == "connection").lower()
@@ -139,6 +145,7 @@ def _received(head: h11.Request, body: bytes) -> Received:
         now_ns(),
         keeps_alive=modern and "close" not in options,
         takes_chunked=modern,
+        is_for_proxies=is_for_proxies,
     )
 
 

@@ -1,39 +1,27 @@
-"""A replay server around a block of code, in a thread with an event loop of its own."""
+"""A replay server around a block of code."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
-import threading
-import warnings
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self, cast
-
-import anyio
+from typing import TYPE_CHECKING, cast
 
 from streamtape.delivery import Delivery
-from streamtape.server.queues import is_loopback
+from streamtape.server.background import Background, warn_beyond_loopback
 from streamtape.server.replay import Replay, Settings, not_virtual
 from streamtape.server.wire import Wire
 from streamtape.tape import Tape
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from streamtape.server.log import Exchange
+    from streamtape.server.service import Service
 
     Served = Tape | str | os.PathLike[str]
 
-_BACKLOG = 1024
 
-
-class BeyondLoopbackWarning(UserWarning):
-    """Other machines can reach a server."""
-
-
-class ReplayServer:
+class ReplayServer(Background):
     """What `serve` gives: a context manager for plain and for asynchronous code."""
 
     def __init__(
@@ -41,117 +29,16 @@ class ReplayServer:
     ) -> None:
         if not tapes:
             raise ValueError("no tapes to serve: give one tape or cassette at least")
+        super().__init__(host, port)
         self.tapes = tapes
         """What is served, in order."""
         self._settings = settings
-        self._address = (host, port)
-        self._replay: Replay | None = None
-        self._thread: threading.Thread | None = None
-        self._running = threading.Event()
-        self._stop: Callable[[], object] = lambda: None
-        self._url = ""
-        self._broken: BaseException | None = None
 
-    @property
-    def url(self) -> str:
-        """``http://HOST:PORT``, no slash at the end. Raises RuntimeError before the block."""
-        if not self._url:
-            raise RuntimeError("the server has no address yet: enter `with serve(…) as server`")
-        return self._url
+    def _admit(self, host: str) -> None:
+        warn_beyond_loopback(host, "read the tapes")
 
-    @property
-    def log(self) -> list[Exchange]:
-        """Every request so far, in the order in which they were complete.
-
-        One that isn't over has ``how`` None: wait for it with ``log[0].wait()``. After the block
-        all of them are.
-        """
-        return [] if self._replay is None else list(self._replay.log)
-
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return 0 if self._replay is None else len(self._replay.open)
-
-    def stop(self) -> None:
-        """Stop before the block ends: what is being written breaks off, and nobody is let in."""
-        if self._thread is not None:
-            with suppress(RuntimeError):  # it has stopped already
-                self._stop()
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        """Begin to serve. Raises OSError where the address can't be had."""
-        if self._url:
-            raise RuntimeError("a server runs once: call serve() again for another block")
-        listener = _listening(*self._address)
-        try:
-            host, port = listener.getsockname()[:2]
-            self._replay = Replay(listener, self.tapes, self._settings)
-        except BaseException:
-            listener.close()
-            raise
-        if not is_loopback(host):
-            warnings.warn(
-                f"the server listens on {host}, so other machines can read the tapes: leave out"
-                " host= unless they have to",
-                BeyondLoopbackWarning,
-                stacklevel=2,
-            )
-        self._url = f"http://{_reachable(host)}:{port}"
-        self._thread = threading.Thread(
-            target=self._run, args=(self._replay, listener), name=f"replay-{port}", daemon=True
-        )
-        self._thread.start()
-        self._running.wait()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop: what is being written breaks off. Raises the first error of the server's own."""
-        assert self._replay is not None
-        self.stop()
-        errors = [*self._replay.errors, *([self._broken] if self._broken else [])]
-        if errors and exc is None:
-            raise errors[0]
-
-    # A few milliseconds, and no wait for anything that runs in this loop: under a virtual clock
-    # a thread to wait in would cost hours.
-
-    async def __aenter__(self) -> Self:
-        """As ``with`` does."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """As ``with`` does."""
-        self.__exit__(kind, exc, traceback)
-
-    def _run(self, replay: Replay, listener: socket.socket) -> None:
-        async def main() -> None:
-            with anyio.CancelScope() as scope:
-                loop = asyncio.get_running_loop()
-                self._stop = lambda: loop.call_soon_threadsafe(scope.cancel)
-                self._running.set()
-                await replay.run()
-
-        try:
-            # A loop of the plain kind, whatever policy the tests have set: its time is real.
-            anyio.run(main, backend_options={"loop_factory": asyncio.SelectorEventLoop})
-        except BaseException as error:  # noqa: BLE001 - raised where the block ends
-            self._broken = error
-        finally:
-            self._running.set()
-            listener.close()
-            replay.close()
+    def _opened(self, listener: socket.socket) -> Service:
+        return Replay(listener, self.tapes, self._settings)
 
 
 def serve(  # noqa: PLR0913  # options, by name
@@ -215,16 +102,3 @@ def _tapes(served: Served | Iterable[Served]) -> list[Tape]:
         return [served]
     # A tape has `__getattr__`, so the type checker takes it for iterable.
     return [tape for each in cast("Iterable[Served]", served) for tape in _tapes(each)]
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    [(family, _, _, _, address), *_] = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-
-
-def _reachable(host: str) -> str:
-    """An address for clients on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not to bind to
-    return f"[{host}]" if ":" in host else host
