@@ -43,7 +43,7 @@ _CUTS_OF_CHANGED = 24
 body is so long that fewer than `MAX_DELIVERIES` are tried of that."""
 
 SHRINK_BUDGET = 200
-"""So many runs may be spent on making one failure small."""
+"""So many runs may be spent on making one failure small, unless it is said how many."""
 
 
 _UNSTABLE = "the same chunks give one result now and another one then"
@@ -52,11 +52,20 @@ _UNSTABLE = "the same chunks give one result now and another one then"
 class Search:
     """Tries deliveries of *tapes* on *judge*, and puts what fails into *findings*, by its kind.
 
-    A failure whose delivery holds what a kind already found needs is taken for the same one.
+    A failure whose delivery holds what a kind already found needs is taken for the same one. So
+    many runs as *shrink_budget* says may be spent on making each small.
     """
 
-    def __init__(self, tapes: Iterable[Tape], judge: Judge, findings: Findings) -> None:
+    def __init__(
+        self,
+        tapes: Iterable[Tape],
+        judge: Judge,
+        findings: Findings,
+        *,
+        shrink_budget: int = SHRINK_BUDGET,
+    ) -> None:
         self._tapes = tuple(tapes)
+        self._shrink_budget = shrink_budget
         self._judge = judge
         self._findings = findings
 
@@ -95,7 +104,8 @@ class Search:
 
     def keep(self, failure: Failure) -> None:
         """Make *failure* small, name it if its judge hasn't, and put it into the findings."""
-        small = shrunk(failure.delivery, self._tapes, self._fails_alike(failure), SHRINK_BUDGET)
+        alike = self._fails_alike(failure)
+        small = shrunk(failure.delivery, self._tapes, alike, self._shrink_budget)
         again = self._judge(small)
         if again is None:
             again = replace(failure, delivery=small, kind="unstable", sentence=_UNSTABLE)

@@ -1,4 +1,4 @@
-"""The command line: ``streamtape show``, ``stats``, ``record``, ``convert``, ``serve``, ``demo``.
+"""The command line: ``streamtape show``, ``record``, ``serve``, ``fuzz`` and others.
 
 Here are the arguments and what all commands share: output, errors, exit status. A command that is
 more than a call into the package has a module of its own, imported when it runs.
@@ -7,20 +7,15 @@ more than a call into the package has a module of its own, imported when it runs
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from streamtape import __version__
-from streamtape.cli import curl, serving
+from streamtape.cli import curl, fuzz_arguments, proxying, serving
 from streamtape.cli.output import BROKEN_PIPE, INTERRUPTED, TROUBLE, console, tell
-
-if TYPE_CHECKING:
-    from streamtape.tape import Tape
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -158,6 +153,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     serving.add_arguments(serve)
 
+    proxy = command(
+        "proxy",
+        _proxy,
+        "record what clients in any language ask a real server for",
+        "Make its address the client's base URL: requests are passed on, responses come back as"
+        " they come, and are recorded without secrets. Each request is told when it is over."
+        " Ctrl-C or SIGTERM ends it and writes the cassette.",
+    )
+    proxying.add_arguments(proxy)
+
+    fuzz = command(
+        "fuzz",
+        _fuzz,
+        "run a program in any language under many deliveries of a cassette",
+        "It gets its streams from a replay server, as recorded and then cut, and with --rewrites"
+        " written, in other ways that mean the same. Its exit status and its output have to stay"
+        " the same.",
+    )
+    fuzz_arguments.add_arguments(fuzz)
+
     demo = command(
         "demo",
         _demo,
@@ -187,56 +202,15 @@ def _speed(text: str) -> float:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from streamtape.report.text import show, summary
+    from streamtape.cli.looking import show
 
-    tapes = _tapes(options.cassette)
-    wanted = options.interaction
-    if wanted is not None and not 1 <= wanted <= len(tapes):
-        tell(f"{options.cassette}: has {len(tapes)} interactions, so there is no number {wanted}")
-        return TROUBLE
-    out = console(colour=not options.no_color)
-    summary(options.cassette, tapes, out)
-    for number, tape in enumerate(tapes, 1):
-        if wanted in (None, number):
-            out.print()
-            show(tape, out, number=number, full=options.full)
-    return 0
+    return show(options)
 
 
 def _stats(options: argparse.Namespace) -> int:
-    from streamtape.report import stats
-    from streamtape.report.text import summary
+    from streamtape.cli.looking import stats
 
-    loaded = [(path, _tapes(path)) for path in options.cassettes]
-    out = console(colour=not options.no_color)
-    if options.json:
-        found = [
-            {"cassette": path, "interaction": number, **stats.as_json(tape)}
-            for path, tapes in loaded
-            for number, tape in enumerate(tapes, 1)
-        ]
-        out.file.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-        return 0
-    for place, (path, tapes) in enumerate(loaded):
-        if place:
-            out.print()
-        summary(path, tapes, out)
-        for number, tape in enumerate(tapes, 1):
-            out.print()
-            stats.show(tape, out, number=number)
-    return 0
-
-
-def _tapes(path: str) -> list[Tape]:
-    from streamtape.cassette.errors import CassetteError
-    from streamtape.convert import format_of, read
-
-    try:
-        source = format_of(path)
-    except CassetteError:
-        source = "cassette"
-    tapes, _ = read(path, source)
-    return tapes
+    return stats(options)
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -269,6 +243,18 @@ def _serve(options: argparse.Namespace) -> int:
     from streamtape.cli.serve import serve
 
     return serve(options)
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    from streamtape.cli.fuzz import fuzz
+
+    return fuzz(options)
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    from streamtape.cli.proxy import proxy
+
+    return proxy(options)
 
 
 def _demo(options: argparse.Namespace) -> int:
