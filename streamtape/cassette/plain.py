@@ -32,7 +32,13 @@ class PlainSession:
         self.cassette = cassette
         self._untimed = untimed
         self._lock = threading.Lock()
+        self._answered = 0
         self.failures: list[str] = []
+
+    @property
+    def beside(self) -> int:
+        """How many requests the cassette answered without this session, in other clients."""
+        return int(self.cassette.play_count) - self._answered
 
     @property
     def write_protected(self) -> bool:
@@ -48,6 +54,7 @@ class PlainSession:
         with self._lock:
             if self.cassette.can_play_response_for(vcr_request):
                 tape = tape_of(vcr_request, _as_today(self.cassette.play_response(vcr_request)))
+                self._answered += 1
                 delivery = directed(self, tape, None if tape.timed else self._untimed)
                 if delivery is not None:
                     tape = tape.deliver(delivery)
@@ -59,7 +66,13 @@ class PlainSession:
         return None
 
     def mark(self) -> Callable[[], None]:
-        return mark(self.cassette)
+        plays, answered = mark(self.cassette), self._answered
+
+        def rewind() -> None:
+            plays()
+            self._answered = answered
+
+        return rewind
 
 
 def mark(cassette: Cassette, *lists: list[Any]) -> Callable[[], None]:

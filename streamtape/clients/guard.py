@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -69,7 +69,7 @@ def _proxies() -> frozenset[tuple[str, int]]:
 
 @dataclass(eq=False)
 class Guard:
-    """One reason to keep the network closed: an open cassette.
+    """One reason to keep the network closed: an open cassette, or a tape that is played.
 
     ``name``: whose. ``trouble`` is told of each connection that was refused; ``allowed``: names and
     addresses that may be connected to all the same.
@@ -78,7 +78,6 @@ class Guard:
     name: str
     trouble: Callable[[Exception], object]
     allowed: frozenset[str] = frozenset()
-    proxies: frozenset[tuple[str, int]] = field(default_factory=_proxies)
 
     def connecting(self, host: str, port: int, names: frozenset[str]) -> None:
         """Raise `NetworkClosedError` where *host* is beyond this machine, and not allowed."""
@@ -88,7 +87,8 @@ class Guard:
                 return
         if {host, *names} & self.allowed:
             return
-        proxy = any((each, port) in self.proxies for each in (host, *names))
+        proxies = _proxies()
+        proxy = any((each, port) in proxies for each in (host, *names))
         if _is_local(host) and not proxy:
             return
         named = sorted(names)
@@ -100,7 +100,7 @@ class Guard:
             " doesn't know. Use one that it serves (httpx, httpx2, aiohttp, urllib3, requests), or"
             " point this one at a replay server (fixture stream_server); if it is to connect, say"
             f" allow_hosts=({allow!r},) to use_cassette or the marker, streamtape_allow_hosts in"
-            " the ini file, or guard=False"
+            " the ini file, or guard=False, which play() takes too"
         )
         self.trouble(error)
         raise error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from streamtape.clients import PATCHERS, routing, virtual_time
+from streamtape.clients.guard import Guard, closed
 from streamtape.clients.routing import Play
 from streamtape.delivery import Delivery
 from streamtape.tape import Request, Tape
@@ -86,18 +87,28 @@ def opened(player: Player) -> Iterator[Player]:
 
 
 @contextmanager
-def play(tapes: Tape | Iterable[Tape], delivery: Delivery | None = None) -> Iterator[None]:
+def play(
+    tapes: Tape | Iterable[Tape], delivery: Delivery | None = None, *, guard: bool = True
+) -> Iterator[None]:
     """Answer every request of the block with *tapes*, in order, and then the last one for ever.
 
     Where the fault of *delivery* is in some attempts only, a tape answers as many requests as it
     has attempts: the first request gets the first attempt, an SDK's retry the second one. Then
     comes the next tape. What the last request of all got, every later one gets too.
 
+    *guard*: refuse connections beyond this machine, which clients would make that streamtape
+    doesn't know (`NetworkClosedError`).
+
     Raises ValueError where there are no tapes, and when the block ends AssertionError where a
     client read past the end of a tape that does not say what follows.
     """
     played = [tapes] if isinstance(tapes, Tape) else tapes
     with opened(Player(played, delivery or Delivery())) as player:
-        yield
+        if not guard:
+            yield
+        else:
+            refused = Guard("play()", lambda error: player.failures.append(str(error)))
+            with closed(refused):
+                yield
     if player.failures:
         raise AssertionError(player.failures[0])

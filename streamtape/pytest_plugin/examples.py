@@ -46,6 +46,8 @@ class Examples:
         """Whether a run goes on that isn't the runner's own."""
         self.asking = False
         """Whether the report that is being made is for nobody to see."""
+        self.skipped = False
+        """Whether the run that just ended, or its call, was a skip."""
         self.heard: list[pytest.TestReport] = []
         """What subtests reported in this run."""
         self._up = True
@@ -77,6 +79,7 @@ class Examples:
         *stay*: an item that didn't fail is left for its runner to tear down. A skip is no failure.
         """
         self._renew()
+        self.skipped = False
         failure = self._phase("setup")
         if failure is None and self._passed:
             failure = self._phase("call")
@@ -136,6 +139,7 @@ class Examples:
         )
         report = self._report(call)
         self._passed = report.passed
+        self.skipped |= report.skipped
         self._up = when != "teardown"
         if not report.failed:
             return None

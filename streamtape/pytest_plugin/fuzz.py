@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streamtape.delivery.shrinking import shrunk
+from streamtape.pytest_plugin import adoption
 from streamtape.pytest_plugin.blame import CANNOT_BE_RERUN, attach, blamed, nodeid_here, unstable
 from streamtape.pytest_plugin.examples import Examples, Failure
 from streamtape.pytest_plugin.tally import Tally
@@ -27,6 +28,10 @@ NO_STREAM = "played no stream, so there was nothing to deliver in another way"
 WIDER = (
     "played a stream only in a fixture of wider scope, which is set up once: not fuzzed. Play it in"
     " the test or in a function-scoped fixture"
+)
+BESIDE = (
+    "was answered by vcrpy, in a client that streamtape doesn't serve, so not fuzzed: use httpx,"
+    " httpx2, aiohttp, urllib3 or requests"
 )
 MAY_RECORD = "played from a cassette that may also record, so not fuzzed: use the record mode none"
 
@@ -116,6 +121,7 @@ class _Test:
         self._tally: Tally | None = None
         self._text = ""
         self._awaited: BaseException | None = None
+        self._beside = adoption.answered_beside()
 
     def fuzz(self, number: int, players: set[str], *, rewrites: bool) -> None:
         """Run the item under *number* deliveries. Raises what the simplest that fails leads to.
@@ -158,23 +164,27 @@ class _Test:
     def _why_not(self, players: set[str]) -> str:
         if self.watch.may_record:
             return MAY_RECORD
-        if not self.watch.tapes():
-            return NO_STREAM if players.isdisjoint(self._item.fixturenames) else WIDER
-        return ""
+        if self.watch.tapes():
+            return ""
+        if not players.isdisjoint(self._item.fixturenames):
+            return WIDER
+        return BESIDE if adoption.answered_beside() > self._beside else NO_STREAM
 
     def _search(self, search: Search) -> Failure | None:
         """Try what *search* says. What fails, if anything does, is what `_show` runs then."""
         deliveries = iter(search)
         tried: list[Delivery] = []
+        skipped = 0
         failure = None
         following = next(deliveries, None)
         while failure is None and following is not None:
             delivery, following = following, next(deliveries, None)
             tried.append(delivery)
             failure = self._run(delivery, stay=following is None)
+            skipped += self.examples.skipped
             if failure is None:
                 search.passed(delivery)
-        self._tally = Tally()
+        self._tally = Tally(skipped=skipped)
         self._tally.count(tried, search.tapes)
         return failure and self._judged(tried[-1], failure, search)
 

@@ -29,6 +29,7 @@ class Tally:
 
     deliveries: int = 0
     rewritten: int = 0
+    skipped: int = 0
     seams: Counter[str] = field(default_factory=Counter)
     why_not: str = ""
     """Why there was nothing to try."""
@@ -81,6 +82,11 @@ class Summary:
         if cut:
             kinds = ", ".join(f"{kind} {cut[kind]:,}" for kind in KINDS if kind in cut)
             yield f"{_many(cut.total(), 'seam')} of {_many(len(cut), 'kind')} cut: {kinds}"
+        skipped = {each: tally for each, tally in self._tallies.items() if tally.skipped}
+        if skipped:
+            yield "skipped under some of its deliveries, which counts as passed there:"
+            for nodeid, tally in sorted(skipped.items()):
+                yield f"  {nodeid} ({tally.skipped:,} of {tally.deliveries:,})"
         reasons: dict[str, list[str]] = {}
         for nodeid, tally in self._tallies.items():
             if tally.why_not:

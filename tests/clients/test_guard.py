@@ -219,6 +219,25 @@ def test_a_request_that_the_filters_leave_to_the_network_gets_through(
     assert [address[0] for address in no_real_connection] == ["192.0.2.1"]
 
 
+def test_play_is_guarded_too(no_real_connection: list[Any]) -> None:
+    tape = Tape.of(b"data: one\n\n")
+    with pytest.raises(NetworkClosedError, match=r"port 443, while play\(\) answers"):
+        with streamtape.play(tape):
+            dial()
+    assert no_real_connection == []
+
+    def swallows() -> None:
+        with suppress(NetworkClosedError):
+            dial()
+
+    with pytest.raises(AssertionError, match=r"port 443, while play\(\) answers"):
+        with streamtape.play(tape):
+            swallows()
+    with streamtape.play(tape, guard=False):
+        with pytest.raises(ConnectionRefusedError, match="let through"):
+            dial()
+
+
 def test_sockets_are_python_s_own_again_when_the_last_cassette_closes(cassette: Path) -> None:
     before = (socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo)
     with streamtape.use_cassette(cassette), streamtape.use_cassette(cassette):

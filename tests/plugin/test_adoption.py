@@ -234,3 +234,31 @@ class TestAdopted:
         )
         with vcr.use_cassette(str(path), record_mode="none"):
             assert read() == [b"data: one\n\n", b"data: two\n\n"]
+
+
+def test_what_vcrpy_answered_in_another_client_is_said_to_be_so(existing: Suite) -> None:
+    (existing.folder / "test_other.py").write_text(
+        "import urllib.request, pytest\n"
+        f"URL = {URL!r}\n"
+        "@pytest.mark.vcr('chat.yaml')\n"
+        "def test_with_a_marker():\n"
+        "    assert urllib.request.urlopen(URL).status == 200\n"
+        "def test_in_a_block(vcr_config):\n"
+        "    import vcr, pathlib\n"
+        "    path = pathlib.Path(__file__).parent / 'cassettes' / 'test_other' / 'chat.yaml'\n"
+        "    with vcr.use_cassette(str(path), record_mode='none'):\n"
+        "        assert urllib.request.urlopen(URL).status == 200\n"
+        "def test_nothing(): pass\n"
+    )
+    existing.cassette("cassettes/test_other/chat.yaml", TAPE)
+    result = existing.run("--streamtape-fuzz=5", "test_other.py")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "played no stream, so there was nothing to deliver*",
+            "  test_other.py::test_nothing",
+            "was answered by vcrpy, in a client that streamtape doesn't serve*",
+            "  test_other.py::test_in_a_block",
+            "  test_other.py::test_with_a_marker",
+        ]
+    )
