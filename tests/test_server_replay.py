@@ -14,6 +14,7 @@ import streamtape
 from streamtape import Delivery, Request, Tape
 from streamtape.delivery import faults, rewrites
 from streamtape.server import BeyondLoopbackWarning, Exchange, Wire, serve
+from streamtape.server.connection import Connection
 from tests.streams import openai_chat
 
 if TYPE_CHECKING:
@@ -366,3 +367,27 @@ def test_a_wire_is_read_from_words(written: str, wire: Wire) -> None:
 def test_what_is_no_wire_is_refused(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_client_that_has_all_of_it_is_done_although_the_server_stops_before_it_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server was stopped while it waited for the last bytes to be read, and said «stopped»."""
+    sent: list[bytes] = []
+    send, taken = Connection.send, Connection.taken
+
+    async def sending(self: Connection, data: bytes) -> None:
+        sent.append(data)
+        await send(self, data)
+
+    async def taking(self: Connection) -> None:
+        if sent[-1].endswith(b"0\r\n\r\n"):
+            await anyio.sleep_forever()
+        await taken(self)
+
+    monkeypatch.setattr(Connection, "send", sending)
+    monkeypatch.setattr(Connection, "taken", taking)
+    with serve(Tape.of(b"data: one\n\ndata: two\n\n")) as server:
+        assert httpx.get(server.url, trust_env=False).text == "data: one\n\ndata: two\n\n"
+    (exchange,) = server.log
+    assert (exchange.how, exchange.chunks_taken) == ("complete", 2)

@@ -155,6 +155,16 @@ class Connection:
                 await anyio.sleep(pause)
                 pause = min(pause * 1.5, _LAST_PAUSE)
 
+    def has_taken(self) -> bool:
+        """Whether the client has read all that was sent, as far as can be known without waiting."""
+        if self.left is None and self._told:
+            reading, _ = self._look()
+            if reading == "taken":
+                return True
+            if reading == "gone":
+                self._see_off()
+        return self.left == "closed"
+
     def _look(self) -> tuple[str, int]:
         try:
             return self._queues.look(self.socket, self._sent_ns)

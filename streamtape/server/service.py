@@ -151,6 +151,10 @@ class Service(ABC):
 
     def _over(self, connection: Connection, exchange: Exchange) -> None:
         """The last word in the log on how it ended."""
+        if exchange.how is None and exchange.whole and connection.has_taken():
+            # The server is stopped between the client's last read and the next look at it.
+            exchange.all_taken()
+            exchange.end("complete", now_ns())
         if connection.left == "closed":
             # Who closes with something unread resets the connection: nothing was unread.
             if exchange.how is None:
