@@ -13,6 +13,7 @@ import pytest
 import streamtape
 from streamtape import Delivery, Request, Tape
 from streamtape.delivery import faults, rewrites
+from streamtape.delivery.change import Rewrite
 from streamtape.server import BeyondLoopbackWarning, Exchange, Wire, serve
 from streamtape.server.connection import Connection
 from tests.streams import openai_chat
@@ -318,7 +319,11 @@ def test_what_cannot_be_served_is_said_before_anything_runs(tmp_path: Path) -> N
 
 
 def test_a_tape_that_the_delivery_is_not_for_is_an_error_of_the_server() -> None:
-    with serve(TAPE, delivery=Delivery(cuts=(5, 2))) as server:
+    def refuses(tape: Tape) -> Tape:
+        raise ValueError(f"not for {len(tape.body)} bytes")
+
+    rewrite = Rewrite("refuses", (), "it refuses", refuses)
+    with serve(TAPE, delivery=Delivery(rewrites=(rewrite,))) as server:
         answer = httpx.get(server.url, trust_env=False)
     assert answer.status_code == 500
     assert server.log[0].trouble == answer.text.rstrip()
