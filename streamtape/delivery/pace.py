@@ -40,7 +40,9 @@ class Pace:
     virtual: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.factor > 0 and math.isfinite(self.factor)):
+        # True counts as 1: who writes it means something else.
+        is_word = isinstance(self.factor, bool)
+        if is_word or not (self.factor > 0 and math.isfinite(self.factor)):
             raise ValueError(f"pace must be a positive number, not {self.factor!r}")
         if self.max_gap is not None and not self.max_gap >= 0:
             raise ValueError(f"max_gap must be seconds, 0 or more, or None, not {self.max_gap!r}")

@@ -40,7 +40,9 @@ class TerminalStream(io.TextIOBase):
         super().__init__()
         import pyte
 
-        self._screen = pyte.HistoryScreen(columns, rows, history=_MOST_LINES)
+        from streamtape.views.screen import Screen
+
+        self._screen = Screen(columns, rows, history=_MOST_LINES)
         self._screen.set_mode(pyte.modes.LNM)  # as a terminal's driver makes CR LF of LF
         self._emulator = pyte.Stream(self._screen)
         self._written: list[str] = []

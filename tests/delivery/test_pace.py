@@ -81,6 +81,7 @@ def test_another_seed_gives_other_delays() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        ({"factor": True}, "pace must be a positive number, not True"),
         ({"factor": 0.0}, "pace must be a positive number, not 0.0"),
         ({"factor": float("inf")}, "pace must be a positive number, not inf"),
         ({"factor": float("nan")}, "pace must be a positive number, not nan"),

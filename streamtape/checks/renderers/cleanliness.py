@@ -12,8 +12,17 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from streamtape.checks.failures import Failure
-from streamtape.checks.renderers.judging import NOT_CLEAN
+from streamtape.checks.renderers.judging import (
+    NOT_CLEAN,
+    RAISES,
+    RAISES_CLOSE,
+    RAISES_EMPTY,
+    RIGHT,
+    SENTENCES,
+)
 from streamtape.checks.renderers.session import Stage, so_far
+from streamtape.checks.renderers.surroundings import kept
+from streamtape.clients import routing
 from streamtape.delivery.order import AS_RECORDED
 
 _GRACE_S = 1.0
@@ -32,8 +41,13 @@ class StoppedError(Exception):
     """What is raised inside the block in which a renderer is open."""
 
 
-def left_behind(stage: Stage, pieces: Sequence[Any]) -> Failure | None:
-    """Use a renderer in every way to end; the first way after which something is left."""
+def left_behind(
+    stage: Stage, pieces: Sequence[Any], may_refuse: Callable[[Sequence[Any]], bool]
+) -> Iterator[Failure]:
+    """Use a renderer in every way to end: what it raises, and the first way that leaves something.
+
+    Closing may raise after pieces of which ``may_refuse`` is true: their end is no end for it.
+    """
     whole = tuple(pieces[:_MOST])
     some = whole[: max(len(whole) // 2, 1)]
     ways: list[tuple[str, tuple[Any, ...], BaseException | None]] = [
@@ -45,30 +59,41 @@ def left_behind(stage: Stage, pieces: Sequence[Any]) -> Failure | None:
     ]
     if stage.is_async:
         ways.append(("a cancellation", some, asyncio.CancelledError()))
-    for way, given, error in ways:
+    for name, given, error in ways:
+        way = _Way(stage, given, error)
         with _frozen_garbage():
-            left = _Way(stage, given, error).left()
+            left = way.left()
+        if way.raised is not None and not (way.was_closing and may_refuse(given)):
+            kind = RAISES_CLOSE if way.was_closing else RAISES if any(given) else RAISES_EMPTY
+            sentence = f"{SENTENCES[kind]}: after {name}" if way.was_closing else SENTENCES[kind]
+            yield Failure(kind, AS_RECORDED, RIGHT, way.raised, sentence=sentence, pieces=given)
         if left:
-            return Failure(
+            yield Failure(
                 *(NOT_CLEAN, AS_RECORDED, "nothing left", "; ".join(left)),
-                sentence=f"after {way} something is left behind",
+                sentence=f"after {name} {SENTENCES[NOT_CLEAN]}",
                 pieces=given,
             )
-    return None
+            return
 
 
 class _Way:
-    """A renderer that gets *pieces* and is then ended, with *error* if there is one."""
+    """A renderer that gets *pieces* and is then ended, with *error* if there is one.
+
+    ``raised``: what it raised but for that; ``was_closing``: that it did so in ending.
+    """
 
     def __init__(self, stage: Stage, pieces: Sequence[Any], error: BaseException | None) -> None:
         self._stage = stage
         self._pieces = pieces
         self._error = error
         self._found: list[str] = []
+        self.raised: BaseException | None = None
+        self.was_closing = False
 
     def left(self) -> list[str]:
         """What is left behind."""
-        with _threads(self._found), _streams(self._found), _warnings(self._found):
+        found = self._found
+        with kept(), _threads(found), _streams(found), _warnings(found), _responses(found):
             self._stage.run(self._ended)
         return self._found
 
@@ -107,17 +132,20 @@ class _Way:
                 ends_itself = stage.ends_itself
                 for number, piece in enumerate(self._pieces, start=1):
                     if isinstance(error, asyncio.CancelledError) and number == len(self._pieces):
+                        self.was_closing = True
                         _cancel()
                     given = so_far(self._pieces, number) if stage.renderer.feeds_all else piece
                     await stage.call(stage.renderer.feed, handle, given)
+                self.was_closing = error is not None
                 if isinstance(error, asyncio.CancelledError):
                     await asyncio.sleep(0)
                 if error is not None:
                     raise error  # noqa: TRY301 - that is what this is for
+                self.was_closing = True
                 await stage.close(handle)
         except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - what it raises is told
             if type(exc) is not type(error):
-                self._found.append(f"{type(exc).__name__} was raised: {exc}".rstrip(": "))
+                self.raised = exc
             elif not ends_itself:
                 with suppress(Exception):
                     await stage.close(handle)
@@ -159,6 +187,21 @@ def _threads(found: list[str]) -> Iterator[None]:
         thread.join(_GRACE_S)
         if thread.is_alive():
             found.append(f"a thread that goes on: {thread.name}")
+
+
+@contextmanager
+def _responses(found: list[str]) -> Iterator[None]:
+    """Note the HTTP streams that tapes are played to and that nobody closed."""
+    before = _open_streams()
+    yield
+    left = len(_open_streams() - before)
+    if left:
+        found.append(f"{left} HTTP stream{'s' * (left > 1)} still open")
+
+
+def _open_streams() -> set[object]:
+    sessions = routing.sessions()
+    return {stream for session in sessions for stream in getattr(session, "streams", ())}
 
 
 class _Watched:

@@ -8,6 +8,7 @@ is the slope over the three sizes on logarithmic scales, of whichever grows fast
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streamtape.checks.collection import without_collection
+from streamtape.checks.renderers.budget import Budget
 from streamtape.checks.renderers.session import Stage, so_far
 from streamtape.clock import now_ns
 
@@ -76,7 +78,7 @@ def measured(stage: Stage, pieces: Sequence[Any], *, limit: float, view: bool) -
     ladder: dict[int, tuple[int, int]] = {}
     size = _smallest(len(pieces))
     _cost(stage, pieces[:size], "calls", view=view)  # imports and caches are filled
-    budget = _Budget()
+    budget = Budget(COST_S)
     while size <= len(pieces):
         ladder[size] = _both(stage, pieces[:size], view=view)
         if not budget.has_room(4 if len(ladder) >= 3 else 0):
@@ -90,24 +92,6 @@ def measured(stage: Stage, pieces: Sequence[Any], *, limit: float, view: bool) -
         return first
     again = _growth(sizes, [_both(stage, pieces[:size], view=view) for size in sizes])
     return min(first, again, key=lambda growth: growth.worst)
-
-
-class _Budget:
-    """``COST_S`` of CPU time, which a busy machine does not shorten, and four times that in all."""
-
-    def __init__(self) -> None:
-        self._spent = self._began = self._read()
-
-    def has_room(self, times: float) -> bool:
-        """Whether *times* what was spent since this was last asked can be spent too."""
-        now = self._read()
-        more = [times * (one - other) for one, other in zip(now, self._spent, strict=True)]
-        self._spent = now
-        used = [one - other for one, other in zip(now, self._began, strict=True)]
-        return used[0] + more[0] <= COST_S and used[1] + more[1] <= 4 * COST_S
-
-    def _read(self) -> tuple[float, float]:
-        return time.process_time(), now_ns() / 1e9
 
 
 def _smallest(count: int) -> int:
@@ -145,22 +129,34 @@ def _cost(stage: Stage, pieces: Sequence[Any], what: str, *, view: bool) -> int:
 
 
 async def _fed(stage: Stage, pieces: Sequence[Any], meter: Meter, *, view: bool) -> None:
+    fed = False
+    try:
+        async with stage.opened() as handle:
+            await _fed_each(stage, handle, pieces, meter, view=view)
+            fed = True
+            await stage.close(handle)
+    except (Exception, asyncio.CancelledError):
+        if not fed:  # closing may refuse the first part of a stream
+            raise
+
+
+async def _fed_each(
+    stage: Stage, handle: Any, pieces: Sequence[Any], meter: Meter, *, view: bool
+) -> None:
     renderer = stage.renderer
-    async with stage.opened() as handle:
-        text: Any = pieces[0][:0] if isinstance(pieces[0], str) else None
-        for count, piece in enumerate(pieces, start=1):
-            given = piece
-            if renderer.feeds_all:
-                text = text + piece if text is not None else so_far(pieces, count)
-                given = text
-            meter.start()
-            try:
-                await stage.call(renderer.feed, handle, given)
-                if view:
-                    await stage.call(renderer.view, handle)
-            finally:
-                meter.stop()
-        await stage.close(handle)
+    text: Any = pieces[0][:0] if isinstance(pieces[0], str) else None
+    for count, piece in enumerate(pieces, start=1):
+        given = piece
+        if renderer.feeds_all:
+            text = text + piece if text is not None else so_far(pieces, count)
+            given = text
+        meter.start()
+        try:
+            await stage.call(renderer.feed, handle, given)
+            if view:
+                await stage.call(renderer.view, handle)
+        finally:
+            meter.stop()
 
 
 class Meter(Protocol):

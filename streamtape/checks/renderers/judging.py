@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from streamtape import providers
 from streamtape.checks.failures import Failure
 from streamtape.checks.renderers import shown
 from streamtape.checks.renderers.session import MISSING, Run, Stage, play, so_far
+from streamtape.checks.renderers.surroundings import kept
 from streamtape.checks.renderers.words import Words
 from streamtape.checks.results import same
 from streamtape.delivery.order import AS_RECORDED
@@ -23,11 +25,13 @@ CONVERGES = "converges"
 CHUNKING = "chunking"
 RAISES = "raises"
 RAISES_EMPTY = "raises/empty"
+RAISES_CLOSE = "raises/close"
 NOT_ENCODABLE = "not-encodable"
 UNSTABLE = "unstable"
 SUPERLINEAR = "superlinear"
 NOT_VISIBLE = "not-visible"
 TWICE = "twice"
+SHOWS_NOTHING = "shows-nothing"
 NOT_CLEAN = "not-clean"
 
 SENTENCES = {
@@ -35,18 +39,20 @@ SENTENCES = {
     CHUNKING: "what it shows in the end depends on how the stream was cut",
     RAISES: "it raises on the way",
     RAISES_EMPTY: "it raises where nothing has come yet",
+    RAISES_CLOSE: "closing it raises",
     NOT_ENCODABLE: "a view has half of a surrogate pair, which UTF-8 can't say",
     UNSTABLE: "it takes back more of what it showed than it may",
     SUPERLINEAR: "what it does for a stream grows faster than the stream",
     NOT_VISIBLE: "the newest word is not shown in time",
     TWICE: "it shows a word twice that comes once",
+    SHOWS_NOTHING: "it shows nothing: every view is like the one before the first piece",
     NOT_CLEAN: "something is left behind",
 }
 
-EXACT = frozenset({RAISES, RAISES_EMPTY, NOT_ENCODABLE, UNSTABLE, NOT_VISIBLE, TWICE})
+EXACT = frozenset({RAISES, RAISES_EMPTY, RAISES_CLOSE, NOT_ENCODABLE, UNSTABLE, NOT_VISIBLE, TWICE})
 """Kinds that a first part of the stream shows as well: that part is what is made small."""
 
-_RIGHT = "no exception"
+RIGHT = "no exception"
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,17 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse what means nothing."""
-        named = isinstance(self.stable, tuple) and len(self.stable) == 2
-        if named and self.stable[0] in ("lines", "characters"):  # type: ignore[index]  # a pair
-            return
-        if self.stable not in (None, "append", "json"):
-            raise ValueError(
-                f"stable is {self.stable!r}: write 'append', 'json', ('lines', n) or"
-                " ('characters', n)"
-            )
+        if self.visible is not None and self.visible < 0:
+            raise ValueError(f"visible is {self.visible!r}: no word is shown before it comes")
+        match self.stable:
+            case None | "append" | "json":
+                return
+            case ("lines" | "characters", int(most)) if most >= 0:
+                return
+        raise ValueError(
+            f"stable is {self.stable!r}: write 'append', 'json', ('lines', n) or"
+            " ('characters', n), where n is 0 or more"
+        )
 
 
 class Judge:
@@ -76,12 +85,14 @@ class Judge:
         self._stage = stage
         self._source = source
         self._rules = rules
-        self._wholes: dict[Any, Any] = {}
+        self._wholes: dict[Any, Run] = {}
         self._references: dict[Any, Any] = {}
+        self._refused: dict[Any, bool] = {}
 
     def run(self, pieces: Sequence[Any], **how: Any) -> Run:
         """What a new renderer shows of *pieces*; *how* as for `play`."""
-        return self._stage.run(lambda: play(self._stage, pieces, **how))
+        with kept():
+            return self._stage.run(lambda: play(self._stage, pieces, **how))
 
     def judged(
         self, pieces: Sequence[Any], *, recorded: bool = False, run: Run | None = None
@@ -102,7 +113,8 @@ class Judge:
         rules, stage = self._rules, self._stage
         assert rules.reference is not None
         call = rules.reference
-        return stage.run(lambda: stage.call(call, text))
+        with kept():
+            return stage.run(lambda: stage.call(call, text))
 
     def whole(self, pieces: Sequence[Any]) -> Any:
         """The reference's view of all of *pieces*, or the renderer's own; MISSING: there is none.
@@ -119,34 +131,58 @@ class Judge:
                 self._references[text] = MISSING
         return self._references[text]
 
+    def refuses(self, pieces: Sequence[Any]) -> bool:
+        """Whether the reference raises for these *pieces*: then their end is no end for it."""
+        if self._rules.reference is None:
+            return False
+        text = self._source.text_of(pieces)
+        if text not in self._refused:
+            try:
+                self.reference(text)
+            except Exception:  # noqa: BLE001 - whatever it raises, it doesn't take the text
+                self._refused[text] = True
+            else:
+                self._refused[text] = False
+        return self._refused[text]
+
     def words(self, pieces: Sequence[Any]) -> Words | None:
         """The words to look for; None for bytes, of which the text is not known piece by piece."""
-        whole = self.whole(pieces)
-        if self._source.unit == "bytes" or whole is MISSING:
+        if self._source.unit == "bytes":
+            return None
+        if self._rules.reference is not None:
+            wholes = [self.whole(pieces)]
+        else:  # before closing not all may fit a screen, and closing may show it twice
+            alone = self._alone_run(pieces)
+            wholes = [MISSING] if alone.error is not None else [alone.last, alone.final]
+        if any(whole is MISSING for whole in wholes):
             return None
         texts = [one if isinstance(one, str) else providers.token_text(one) for one in pieces]
-        return Words(texts, whole)
+        return Words(texts, *wholes)
 
     def _text(self, pieces: Sequence[Any]) -> Any:
         return so_far(pieces, len(pieces)) if self._source.unit == "text" else self._source.text
 
     def _alone(self, pieces: Sequence[Any]) -> Any:
+        run = self._alone_run(pieces)
+        return run.final if run.error is None else MISSING
+
+    def _alone_run(self, pieces: Sequence[Any]) -> Run:
         if self._source.unit == "event":
             key, alone = "", self._source.recorded
         else:
             key = so_far(pieces, len(pieces))
             alone = [key]
         if key not in self._wholes:
-            run = self.run(alone, every=max(len(alone), 1))
-            self._wholes[key] = run.final if run.error is None else MISSING
+            self._wholes[key] = self.run(alone, every=max(len(alone), 1))
         return self._wholes[key]
 
     def _on_the_way(self, run: Run) -> Iterator[Failure | None]:
         if run.error is not None:
             some = any(run.pieces[: run.fed])
             kind = RAISES if some else RAISES_EMPTY
-            kind = NOT_CLEAN if run.stage == "close" else kind
-            yield _failure(kind, run, run.fed, _RIGHT, run.error)
+            yield _failure(kind, run, run.fed, RIGHT, run.error)
+        if run.close_error is not None and not self.refuses(run.pieces):
+            yield _failure(RAISES_CLOSE, run, run.fed, RIGHT, run.close_error)
         yield self._unencodable(run)
         yield self._unstable(run)
         if self._rules.visible is not None and run.error is None:
@@ -164,15 +200,21 @@ class Judge:
             return
         if recorded or self._rules.reference is not None:
             whole = self.whole(run.pieces)
-            views = (run.final, run.last) if self._rules.reference is not None else (run.final,)
-            if whole is not MISSING and not any(same(whole, view) for view in views):
+            if whole is not MISSING and not same(whole, run.final):
                 yield _failure(CONVERGES, run, fed, whole, run.final)
+        if recorded and self._rules.reference is None and self._shows_nothing(run):
+            yield _failure(SHOWS_NOTHING, run, fed, "another view", run.final)
         alone = self._alone(run.pieces)
         if alone is not MISSING and not same(alone, run.final):
             yield _failure(CHUNKING, run, fed, alone, run.final)
 
+    def _shows_nothing(self, run: Run) -> bool:
+        text = self._source.text_of(run.pieces)
+        empty = run.views[0][2]
+        return bool(text.strip()) and all(same(view, empty) for _, _, view in run.seen)
+
     def _unencodable(self, run: Run) -> Failure | None:
-        for fed, _, view in run.views:
+        for fed, _, view in run.seen:
             text = shown.not_encodable(view)
             if text is not None and shown.not_encodable(run.pieces[:fed]) is None:
                 return _failure(NOT_ENCODABLE, run, fed, "text without half a pair", text)
@@ -182,7 +224,7 @@ class Judge:
         stable = self._rules.stable
         if stable is None:
             return None
-        for (_, _, old), (fed, _, new) in zip(run.views, run.views[1:], strict=False):
+        for (_, _, old), (fed, _, new) in pairwise(run.seen):
             if stable == "json":
                 change = next(shown.shape_changes(old, new), None)
                 if change is None:

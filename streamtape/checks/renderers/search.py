@@ -1,25 +1,23 @@
-"""Which pieces a renderer is given, and the fewest and shortest that still show a failure."""
+"""Which pieces a renderer is given."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate, chain
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from streamtape.checks.renderers.judging import CHUNKING, EXACT, Judge
+from streamtape.checks.renderers.budget import Budget
+from streamtape.checks.renderers.judging import CHUNKING, CONVERGES, Judge
 from streamtape.checks.renderers.session import so_far
-from streamtape.checks.renderers.source import cut_at
-from streamtape.checks.search import MAX_DELIVERIES, SHRINK_BUDGET, drawn
-from streamtape.clock import now_ns
-from streamtape.delivery.shrinking import ddmin
+from streamtape.checks.renderers.smaller import Smaller
+from streamtape.checks.renderers.source import Source
+from streamtape.checks.renderers.telling import RendererFailure
+from streamtape.checks.search import MAX_DELIVERIES, drawn
 
 if TYPE_CHECKING:
     from streamtape.checks.failures import Failure, Findings
     from streamtape.checks.renderers.session import Run
-    from streamtape.checks.renderers.source import Source
 
 MAX_FRAMES = 2_000
 """A renderer is looked at so many times in one run: of more pieces not after each."""
@@ -27,17 +25,16 @@ MAX_FRAMES = 2_000
 SEARCH_S = 10.0
 """So long cuts are tried. A terminal application takes a tenth of a second for each."""
 
-SHRINK_S = 6.0
-"""So long one failure is made small."""
+SHRINK_S = 30.0
+"""So long the first failure is made small, and so long all others are."""
 
 DRAWN = 60
 """So many cuts are drawn: those that one cut shows have been tried by then."""
 
-_S = 1_000_000_000
-_SHORT = 120
-"""A text that is down to so many characters is made smaller by the character."""
+_MORE = 0.2
+"""Once the cuts matter, other kinds of failure are looked for in so much of the time."""
 
-_ATOMS = (re.compile(r"[^\n]*\n|[^\n]+"), re.compile(r"\s+|\w+|[^\w\s]"), re.compile(r"(?s)."))
+_S = 1_000_000_000
 
 
 class Search:
@@ -47,7 +44,10 @@ class Search:
         self._judge = judge
         self._source = source
         self._findings = findings
-        self._ends_ns = 0
+        self._first: dict[str, tuple[Failure, bool]] = {}
+        """The example with the fewest pieces of each kind; and whether they are those recorded."""
+        self._budget = Budget(SEARCH_S)
+        self._is_brief = False
         self.not_judged: dict[str, str] = {}
 
     def recorded(self) -> Run:
@@ -63,16 +63,57 @@ class Search:
 
     def cuts(self, run_ns: int, key: str) -> None:
         """Try other cuts, for some time; *run_ns*: how long the recorded pieces took."""
-        self._ends_ns = now_ns() + round(SEARCH_S * _S)
+        self._budget = Budget(SEARCH_S)
         each_ns = run_ns / len(self._source.recorded)
         for tried, pieces in enumerate(self._systematic(each_ns)):
-            if now_ns() > self._ends_ns:
+            if not self._budget.is_left:
                 self.not_judged[CHUNKING] = f"{tried} cuts tried in {SEARCH_S:g} s, not all"
                 return
             self._try(pieces)
-            if tried > 2 and CHUNKING in self._findings.failures:
-                return
+            if tried > 2 and CHUNKING in self._first and not self._is_brief:
+                self._is_brief = True
+                self._budget = Budget(SEARCH_S * _MORE)
         self._random(key)
+
+    def shrunk(self) -> None:
+        """Make what was found small."""
+        also: Failure | None = None
+        lines: tuple[str, ...] = ()
+        for number, (kind, (first, recorded)) in enumerate(self._first.items()):
+            budget = Budget(SHRINK_S if number == 0 else SHRINK_S / (len(self._first) - 1))
+            same_as = ""
+            if kind == CHUNKING and also is not None:
+                small = self._elsewhere(also, lines, budget)
+                same_as = CONVERGES if small.pieces == also.pieces else ""
+            else:
+                smaller = Smaller(self._judge, self._source, kind, budget, recorded=recorded)
+                small = smaller.of(first)
+                if kind == CONVERGES:
+                    also, lines = smaller.also.get(CHUNKING), smaller.lines
+            told = RendererFailure.of(small, same_as)
+            self._findings.add(replace(told, examples=first.examples))
+
+    def _elsewhere(self, known: Failure, lines: Sequence[str], budget: Budget) -> Failure:
+        """Another failure by the cuts, in what is left of the text without *lines*; or *known*.
+
+        A text often has more than one thing that cuts hurt, and one example hides the others.
+        """
+        text = self._source.text if lines else ""
+        for line in lines:
+            text = text.replace(line, "", 1)
+        if not text.strip():
+            return known
+        rest = Source(None, [text], "text")
+        brief = Budget(SEARCH_S * _MORE)
+        by_line = [at for at, char in enumerate(text, start=1) if char == "\n"]
+        single = ([offset] for offset in rest.hurting(MAX_DELIVERIES // 4))
+        for cuts in chain([by_line], single):
+            if not brief.is_left:
+                return known
+            found = self._judge.judged(rest.cut(cuts)).get(CHUNKING)
+            if found is not None:
+                return Smaller(self._judge, rest, CHUNKING, budget, recorded=False).of(found)
+        return known
 
     def _systematic(self, each_ns: float) -> Iterator[Sequence[Any]]:
         source, length = self._source, self._source.length
@@ -89,14 +130,15 @@ class Search:
 
     def _random(self, key: str) -> None:
         source = self._source
+        known = set(self._first)
 
         def fails(cuts: Sequence[int]) -> bool:
-            if now_ns() > self._ends_ns:
+            if not self._budget.is_left:
                 return False
             found = self._judge.judged(source.cut(cuts))
             self._findings.examples += 1
             self._found(found)
-            return CHUNKING in found
+            return not known.issuperset(found)
 
         drawn(source.strategy(), fails, key=key, most=DRAWN)
 
@@ -106,79 +148,9 @@ class Search:
 
     def _found(self, failures: dict[str, Failure], *, recorded: bool = False) -> None:
         for kind, failure in failures.items():
-            if kind not in self._findings.failures:
-                first = replace(failure, examples=self._findings.examples)
-                small = _Smaller(self._judge, self._source, kind, recorded=recorded).of(first)
-                self._findings.add(replace(small, examples=first.examples))
-
-
-class _Smaller:
-    """Makes the example of one failure small: fewer pieces first, then less text."""
-
-    def __init__(self, judge: Judge, source: Source, kind: str, *, recorded: bool) -> None:
-        self._judge = judge
-        self._source = source
-        self._kind = kind
-        self._recorded = recorded
-        self._left = SHRINK_BUDGET
-        self._ends_ns = now_ns() + round(SHRINK_S * _S)
-        self._best: Failure | None = None
-
-    def of(self, failure: Failure) -> Failure:
-        """*failure*, or the same with less."""
-        self._best = failure
-        pieces = failure.pieces or ()
-        if self._source.unit == "event":
-            if self._kind in EXACT:
-                self._fails(pieces)
-            elif self._kind == CHUNKING:
-                at = range(1, self._source.length)
-                ddmin(at, lambda cuts: self._fails(self._source.cut(cuts)))
-            return self._best
-        whole = so_far(pieces, len(pieces))
-        sizes = [len(piece) for piece in self._best.pieces or () if isinstance(piece, str | bytes)]
-        ends = tuple(accumulate(sizes))[:-1]
-        ddmin(ends, lambda cuts: self._fails(cut_at(whole, cuts)))
-        if not _is_json(self._source.text):
-            for atoms in _ATOMS:
-                self._drop(atoms)
-        return self._best
-
-    def _drop(self, pattern: re.Pattern[str]) -> None:
-        """Leave out what is not needed of the text in the pieces: lines, words, characters."""
-        pieces = (self._best and self._best.pieces) or ()
-        if not all(isinstance(piece, str) for piece in pieces):
-            return
-        texts = [str(piece) for piece in pieces]
-        if pattern is _ATOMS[-1] and sum(map(len, texts)) > _SHORT:
-            return
-        atoms = [(n, atom) for n, text in enumerate(texts) for atom in pattern.findall(text)]
-
-        def rebuilt(some: Iterable[tuple[int, str]]) -> list[str]:
-            left = ["" for _ in texts]
-            for number, atom in some:
-                left[number] += atom
-            return [new for old, new in zip(texts, left, strict=True) if new or not old]
-
-        ddmin(atoms, lambda some: self._fails(rebuilt(some)))
-
-    def _fails(self, pieces: Sequence[Any]) -> bool:
-        self._left -= 1
-        if self._left < 0 or now_ns() > self._ends_ns:
-            return False
-        again = self._judge.judged(pieces, recorded=self._recorded).get(self._kind)
-        if again is None:
-            return False
-        self._best = again
-        return True
-
-
-def _is_json(text: object) -> bool:
-    """Whether *text* is a JSON object or array: with less of it, it would be none."""
-    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
-        return False
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+            best, was_recorded = self._first.get(kind, (None, recorded))
+            if best is None:
+                new = replace(failure, examples=self._findings.examples)
+                self._first[kind] = new, recorded
+            elif was_recorded >= recorded and len(failure.pieces or ()) < len(best.pieces or ()):
+                self._first[kind] = replace(failure, examples=best.examples), recorded

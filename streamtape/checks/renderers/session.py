@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from streamtape.checks.renderers.shown import shows_alike
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -53,13 +55,15 @@ class Run:
 
     ``views``: ``(how many pieces it had got, seconds, view)``, the first of them before any.
     ``closed``: the view after closing, where there is one. ``error`` was raised at ``stage``, one
-    of ``"open"``, ``"feed"``, ``"view"``, ``"close"``, with ``fed`` pieces given by then.
+    of ``"open"``, ``"feed"`` and ``"view"``, with ``fed`` pieces given by then; ``close_error`` in
+    closing or at the end of the block.
     """
 
     pieces: tuple[Any, ...]
     views: list[tuple[int, float, Any]] = field(default_factory=list)
     closed: Any = MISSING
     error: BaseException | None = None
+    close_error: BaseException | None = None
     stage: str = "open"
     fed: int = 0
 
@@ -71,8 +75,15 @@ class Run:
     @property
     def final(self) -> Any:
         """The view after all: after closing, unless closing takes everything away."""
-        emptied = self.closed is MISSING or self.closed == self.views[0][2]
-        return self.last if emptied else self.closed
+        return self.seen[-1][2]
+
+    @property
+    def seen(self) -> list[tuple[int, float, Any]]:
+        """All views, with that after closing, unless closing takes everything away."""
+        if self.closed is MISSING or shows_alike(self.closed, self.views[0][2]):
+            return self.views
+        fed, at, _ = self.views[-1]
+        return [*self.views, (fed, at, self.closed)]
 
 
 class Stage:
@@ -200,8 +211,11 @@ async def play(
                 with suppress(Exception):  # a closed one need not have a view
                     run.closed = await stage.view(handle)
     except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - whatever it raises is told
+        if run.stage == "close":
+            run.close_error = exc
+            return run
         run.error = exc
-        if handle is not MISSING and run.stage not in ("open", "close"):
+        if handle is not MISSING and run.stage != "open":
             with suppress(Exception, asyncio.CancelledError):
                 await stage.close(handle)
     return run

@@ -39,6 +39,13 @@ def texts_in(view: object) -> Iterator[str]:
             yield from texts_in(getattr(view, one.name))
 
 
+def shows_alike(one: object, other: object) -> bool:
+    """Whether both are equal; of views with ``lines`` those, wherever the cursor is."""
+    if hasattr(one, "lines") and hasattr(other, "lines"):
+        return text_of(one) == text_of(other)
+    return bool(one == other)
+
+
 def not_encodable(view: object) -> str | None:
     """The first text in *view* that UTF-8 can't say: it has half of a surrogate pair."""
     for text in texts_in(view):

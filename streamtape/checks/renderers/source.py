@@ -66,6 +66,16 @@ class Source:
             return [event for _, event in change.apply(self._tape).events()]
         return cut_at(self._cuttable, cuts)
 
+    def text_of(self, pieces: Sequence[Any]) -> Any:
+        """What the reference reads of a first part of the stream: its text, or its bytes."""
+        if self.unit == "event":
+            return providers.stream_text(pieces)
+        part = so_far(pieces, len(pieces)) if pieces else self._cuttable[:0]
+        if isinstance(part, bytes) and isinstance(self.text, str):
+            events = [event for _, event in Tape.of(part).events()]
+            return providers.stream_text(events)
+        return part
+
     def hurting(self, most: int) -> list[int]:
         """Up to *most* offsets for single cuts, from all over the stream.
 

@@ -26,18 +26,22 @@ class Missing(NamedTuple):
 
 
 class Words:
-    """The words of *texts*, the text of each piece, that occur once there and in *whole*.
+    """The words of *texts*, the text of each piece, that occur once there and in one of *wholes*.
 
-    *whole* is the view of all of the text: what it doesn't show as a word (an address behind a
-    link, say) need not be seen on the way either.
+    Those are views of all of the text: what none shows as a word (an address behind a link, say)
+    need not be seen on the way either.
     """
 
-    def __init__(self, texts: Sequence[str], whole: object) -> None:
+    def __init__(self, texts: Sequence[str], *wholes: object) -> None:
         self._text = text = "".join(texts)
         found = [(match.end(), match[0]) for match in _WORD.finditer(text)]
         in_text = Counter(word for _, word in found)
-        in_view = Counter(_WORD.findall(text_of(whole)))
-        known = [(end, word) for end, word in found if in_text[word] == in_view[word] == 1]
+        in_views = [Counter(_WORD.findall(text_of(whole))) for whole in wholes]
+        known = [
+            (end, word)
+            for end, word in found
+            if in_text[word] == 1 and any(seen[word] == 1 for seen in in_views)
+        ]
         self._ends = [end for end, _ in known]
         self._words = [word for _, word in known]
         self._lengths = [0, *accumulate(map(len, texts))]
@@ -48,18 +52,20 @@ class Words:
         return None if at < 0 else (at, self._words[at])
 
     def not_visible(self, run: Run, within: int) -> Missing | None:
-        """The first view that doesn't have the newest word of *within* pieces before on it."""
+        """The first view without the newest word of *within* pieces before, or a newer one."""
         for fed, _, view in run.views:
-            newest = self.newest(fed - within)
+            due, newest = self.newest(fed - within), self.newest(fed)
+            if due is None or newest is None:
+                continue
             shown = text_of(view, on_screen=True)
-            if newest is not None and newest[1] not in shown:
-                return Missing(fed, newest[1], shown)
+            if not any(word in shown for word in self._words[due[0] : newest[0] + 1]):
+                return Missing(fed, due[1], shown)
         return None
 
     def twice(self, run: Run) -> Missing | None:
         """The first view that has one of the words more than once."""
         words = set(self._words)
-        for fed, _, view in run.views:
+        for fed, _, view in run.seen:
             shown = text_of(view)
             counts = Counter(_WORD.findall(shown))
             double = [word for word in words & counts.keys() if counts[word] > 1]

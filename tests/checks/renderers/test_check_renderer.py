@@ -13,61 +13,20 @@ from typing import Any
 
 import pytest
 
-from streamtape import Event, Tape
-from streamtape.checks import CheckFailed, Failure, RendererReport, check_renderer
+from streamtape import Event, Tape, views
+from streamtape.checks import CheckFailed, RendererReport
 from streamtape.checks.renderers import cost, search
+from tests.checks.renderers.shown import (
+    PIECES,
+    TAPE,
+    TEXT,
+    Shown,
+    calls_of,
+    failures_of,
+    pieces_of,
+    report_of,
+)
 from tests.streams import openai_chat
-
-TEXT = "Hello wörld 👩‍👩‍👧 café\n\n1. one\n2. two\n\nThe end, slowly.\n"
-PIECES = [TEXT[at : at + 5] for at in range(0, len(TEXT), 5)]
-TAPE = Tape.of(b"".join(openai_chat(PIECES)), gap_ms=100.0)
-
-
-class Shown:
-    """A renderer that is right: it shows all that came."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def feed(self, piece: str) -> None:
-        self.text += piece
-
-    def view(self) -> str:
-        return self.text
-
-
-def report_of(made: Callable[[], Any] = Shown, **kwargs: Any) -> RendererReport:
-    given: dict[str, Any] = {
-        "open": made,
-        "feed": lambda handle, piece: handle.feed(piece),
-        "view": lambda handle: handle.view(),
-        **({} if "tape" in kwargs else {"pieces": PIECES}),
-        **kwargs,
-    }
-    return check_renderer(**{name: value for name, value in given.items() if value is not None})
-
-
-def failures_of(made: Callable[[], Any] = Shown, **kwargs: Any) -> dict[str, Failure]:
-    with pytest.raises(CheckFailed) as caught:
-        report_of(made, **kwargs)
-    return {failure.kind: failure for failure in caught.value.failures}
-
-
-def pieces_of(failure: Failure) -> tuple[Any, ...]:
-    assert failure.pieces is not None
-    return failure.pieces
-
-
-def calls_of(report: RendererReport) -> float:
-    assert report.exponents is not None
-    return report.exponents["calls"]
-
-
-@pytest.fixture(autouse=True)
-def fewer_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as the short texts of these tests need."""
-    monkeypatch.setattr(search, "MAX_DELIVERIES", 100)
-    monkeypatch.setattr(search, "DRAWN", 15)
 
 
 class AsyncShown:
@@ -274,6 +233,12 @@ def test_a_word_that_is_shown_a_piece_later_is_told_and_may_be_allowed() -> None
     assert report.staleness == pytest.approx(0.1)
 
 
+def test_a_word_may_be_off_the_screen_when_newer_ones_are_on_it() -> None:
+    check = views.terminal(lambda stream, piece: stream.write(piece), columns=20, rows=3)
+    pieces = ["one ", "two ", "three\nfour\nfive\nsix\nseven\neight "]
+    report_of(check.pop("open"), **check, pieces=pieces, visible=1)
+
+
 def test_a_word_that_is_shown_twice_is_found() -> None:
     class Twice(Shown):
         def view(self) -> str:
@@ -436,8 +401,9 @@ def test_closing_that_raises_is_found() -> None:
             raise asyncio.CancelledError
 
     found = failures_of(close=close)
-    assert found["not-clean"].pieces == ()
-    assert isinstance(found["not-clean"].got, asyncio.CancelledError)
+    assert set(found) == {"raises/close"}
+    assert found["raises/close"].pieces == ()
+    assert isinstance(found["raises/close"].got, asyncio.CancelledError)
 
 
 def test_frames_have_the_times_of_the_tape() -> None:
@@ -510,6 +476,9 @@ def test_bytes_are_cut_inside_characters() -> None:
         ({"unit": "line"}, "unit is 'line'"),
         ({"stable": "lines"}, "stable is 'lines'"),
         ({"stable": ("words", 1)}, "stable is"),
+        ({"stable": ("lines", -1)}, "n is 0 or more"),
+        ({"stable": ("characters", "1")}, "n is 0 or more"),
+        ({"visible": -1}, "visible is -1"),
     ],
 )
 def test_what_means_nothing_is_refused(wrong: dict[str, Any], message: str) -> None:
