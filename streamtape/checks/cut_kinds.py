@@ -23,14 +23,14 @@ _BOM = "chunk-boundary/bom-split"
 EARLY = "chunk-boundary/early-dispatch"
 _BLANK = "chunk-boundary/blank-line-split"
 _EMPTY = "chunk-boundary/empty-chunk"
-_MIXED = "chunk-boundary/mixed-eol"
+MIXED = "chunk-boundary/mixed-eol"
 _MESSAGE = "chunk-boundary/message-split"
 MERGED = "chunk-boundary/events-merged"
 
 SENTENCES = {
     _BOM: "a BOM is not dropped where a chunk ends before or inside it",
     _UTF8: "a character whose bytes come in two chunks is lost or refused",
-    _MIXED: "where line ends are mixed, the result depends on the cuts",
+    MIXED: "where line ends are mixed, the result depends on the cuts",
     _CRLF: "a CRLF whose CR and LF come in two chunks is not one line end",
     _BLANK: "the two line ends that end an event are not seen in two chunks",
     EARLY: "a line end at the edge of a chunk is taken for the end of the event",
@@ -109,7 +109,7 @@ def _kinds(tape: Tape, cuts: str | Sequence[int]) -> Iterator[str]:
         kind = _kind_at(tape, cut, ends)
         yield kind
         if mixed and kind in _AT_LINE_ENDS:
-            yield _MIXED
+            yield MIXED
         if kind in (_CRLF, _BLANK):
             yield EARLY
         elif kind == _BOM:

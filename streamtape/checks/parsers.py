@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -14,18 +14,23 @@ from streamtape.checks.features import OF_CHANGES, SENTENCES, features
 from streamtape.checks.invariance import try_invariance
 from streamtape.checks.probes import (
     DEVIATION,
+    LEAK,
     LONG,
     PROBES,
     STREAMS,
     TO_CUT,
 )
-from streamtape.checks.rules import WHOLE, Rules, tape_of
+from streamtape.checks.rules import AFTERWARDS, LEAK_SENTENCE, WHOLE, Rules, tape_of
 from streamtape.checks.search import bounded, cuts_of_changed, drawn, key_of
 from streamtape.checks.shapes import JSON_PROBE, PLAIN, PLAIN_PROBES, PROBE, Shape, shape_of
 from streamtape.delivery import Delivery, contents, rewrites
 from streamtape.delivery.order import systematic
 from streamtape.delivery.seams import seams, spread
 from streamtape.tape import Tape
+from streamtape.wire.sse import BOM
+
+_TWICE = (BOM + AFTERWARDS, AFTERWARDS)
+"""Read before all others and once more after them. The first one opens the very first stream."""
 
 _MOST_PAIRS = 150
 """So many pairs of seams are cut in each of the short streams: the first ones of each kind."""
@@ -62,8 +67,10 @@ def check_parser(
     findings = Findings(most=examples)
     key = f"check_parser {key_of(parse)}"
     with Caller(parse) as caller:
+        fresh = {body: _made_of(caller, body) for body in _TWICE}
         shape = _shape(caller, findings)
         if isinstance(shape, Shape):
+            shape = _without_leak(caller, shape, fresh, findings)
             _Check(Rules(caller, shape, findings), findings, key).run(streams)
         elif _understands(caller, JSON_PROBE, lambda items: "probe-more" in repr(items)):
             findings = _of_json_reader(caller, streams, key, examples)
@@ -103,6 +110,37 @@ def _shape(caller: Caller, findings: Findings) -> Shape | Failure:
         DEVIATION + name, WHOLE, expected, found, 0, SENTENCES[name], "", tape_of(PLAIN)
     )
     return findings.tried(failure) or failure
+
+
+def _made_of(caller: Caller, body: bytes) -> list[Any] | type[Exception]:
+    """What the parser makes of *body*; of an exception the class, since two are never equal."""
+    try:
+        return list(caller([body]).value)
+    except Exception as exc:  # noqa: BLE001 - whatever the parser raises is what it got
+        return type(exc)
+
+
+def _without_leak(
+    caller: Caller,
+    shape: Shape,
+    fresh: Mapping[bytes, list[Any] | type[Exception]],
+    findings: Findings,
+) -> Shape:
+    """*shape*; without IDs where a stream that was read to its end shows in those after it.
+
+    *fresh* are results from before: an ID or the place of a BOM, once kept, can't be undone.
+    """
+    for body, before in sorted(fresh.items()):  # the simpler one first
+        first, then = (
+            shape.read(made) if isinstance(made, list) else made
+            for made in (before, _made_of(caller, body))
+        )
+        if first != then:
+            case = f"after {PROBE!r}"
+            failure = Failure(LEAK, WHOLE, first, then, 0, LEAK_SENTENCE, case, tape_of(body))
+            findings.add(findings.tried(failure) or failure)
+            return replace(shape, id=None)
+    return shape
 
 
 def _understands(caller: Caller, body: bytes, look: Callable[[list[Any]], object]) -> bool:
@@ -148,9 +186,9 @@ class _Check:
         for case in sorted(CASES, key=lambda case: (len(features("sse", case.body)), case.body)):
             self._rules.try_tape(tape_of(case.body), case=case.id)
         self._rules.search(tape_of(LONG)).try_each([Delivery(cuts=_PIECES_OF_LONG)])
-        for body in TO_CUT:
-            tape = tape_of(body)
-            self._rules.search(tape).try_each(_cuts_of_short(body))
+        for each in TO_CUT:
+            body = each.removeprefix(BOM) if self._rules.is_broken(_TWICE[0]) else each
+            self._rules.search(tape_of(body)).try_each(_cuts_of_short(body))
         for case in CASES:
             self._rules.search(tape_of(case.body), case.id).try_each(_few_cuts(case.body))
         for name, body in STREAMS.items():

@@ -55,6 +55,12 @@ _CRLF_LINES = b"data: a\r\ndata: b\r\n\r\n"
 LONG = b"data: " + b"x" * 600_000 + b"\n\n"
 """Longer than the buffers that line readers allow by default."""
 
+MANY = b"".join(b"data: %d\n\n" % number for number in range(300))
+"""More events than a reader takes that takes only so many from each chunk."""
+
+FEWER = (3, 10, 30, 100, 150)
+"""So many of them may be enough; the last is half of all."""
+
 BROKEN_OFF = (
     b"event: t\ndata: a\n\nevent: left\ndata: over\xe2\x82",
     b"data: a\n\nevent: left\ndata: over\n",
@@ -85,6 +91,7 @@ PROBES: tuple[Probe, ...] = (
     *_rule("last-event-id", b"id: 1\ndata: a\n\ndata: b\n\n"),
     *_rule("empty-data-line", b"data: \ndata: a\n\n", b"data: a\ndata: \n\n"),
     *_cut("bom-split", BOM + b"data: a\n\n", (1,), (2,), (0,)),
+    Probe(BOUNDARY + "events-merged", MANY),
     *_rule("long-line", LONG),
     *SIMPLY_LATE,
     *_rule("non-ascii", "data: \u00e9\n\n".encode()),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from streamtape.pytest_plugin.certificates import loaded_late
+from streamtape.clients.certificates import loaded_late
 
 try:
     from _pytest.subtests import failed_subtests_key

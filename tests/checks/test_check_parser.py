@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+import anthropic
+import openai
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,9 @@ from streamtape.checks import CheckFailed, Failure
 from streamtape.checks.calling import EndlessError
 from tests.checks import faulty_parsers as faulty
 from tests.streams import STREAMS
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 TABLES = 1_700
 """So many take in the probes, the conformance table, and the short streams cut everywhere."""
@@ -130,6 +136,169 @@ def test_what_released_parsers_get_wrong_most_is_found_within_ten_examples() -> 
     for parser in common:
         (failure,) = failures_of(parser(), examples=10).values()
         assert failure.examples <= 10
+
+
+# ---- one cause is one class
+
+
+def test_a_decoder_for_all_streams_leaks() -> None:
+    """It was called a plain stream that is not read, and nothing else was looked at."""
+    decoder = streamtape.Decoder()
+
+    def parse(chunks: Iterable[bytes]) -> Iterator[Event]:
+        for chunk in chunks:
+            yield from decoder.feed(chunk)
+
+    (failure,) = failures_of(parse, examples=None).values()
+    assert (failure.kind, failure.examples) == ("state/leak", 1)
+    assert failure.expected == [Event(data="b")]
+    assert failure.got == [Event(data="b", last_event_id="probe-id")]
+    assert failure.case.startswith("after b'event: probe-type")
+
+
+def test_a_place_in_the_stream_that_is_kept_for_the_next_one_leaks() -> None:
+    """It tells no ID, but it takes the BOM of a second stream for text."""
+    parser = faulty.Parser()
+
+    def parse(chunks: Iterable[bytes]) -> Iterator[str]:
+        for chunk in chunks:
+            for line in parser.lines(parser.text(chunk)):
+                yield from (message.data for message in parser.take(line))
+
+    (failure,) = failures_of(parse).values()
+    assert (failure.kind, failure.got) == ("state/leak", [])
+    assert failure.tape is not None
+    assert failure.tape.body == b"\xef\xbb\xbfdata: b\n\n"
+
+
+def test_what_else_is_wrong_is_found_beside_a_leak() -> None:
+    class KeepsAll(faulty.DecodesEachChunk, faulty.KeepsLastDataLine):
+        def __call__(self, chunks: Iterable[bytes]) -> Iterator[faulty.Message]:
+            for chunk in chunks:
+                for line in self.lines(self.text(chunk)):
+                    yield from self.take(line)
+
+    assert set(failures_of(KeepsAll())) == {
+        "state/leak",
+        "chunk-boundary/utf8-split",
+        "spec-deviation/multi-line-data",
+    }
+
+
+@pytest.mark.parametrize(("most", "shown"), [(20, 30), (4, 10), (200, 300)])
+def test_who_takes_only_so_many_events_from_a_chunk(most: int, shown: int) -> None:
+    def parse(chunks: Iterable[bytes]) -> Iterator[Event]:
+        decoder = streamtape.Decoder()
+        for chunk in chunks:
+            yield from decoder.feed(chunk)[:most]
+
+    (failure,) = failures_of(parse).values()
+    assert (failure.kind, failure.delivery) == (
+        "chunk-boundary/events-merged",
+        Delivery(cuts="whole"),
+    )
+    assert failure.tape is not None
+    assert failure.tape.body.count(b"data") == shown
+    assert failure.examples < 40
+
+
+def test_who_takes_only_so_many_events_in_all_does_not_read_a_plain_stream() -> None:
+    def parse(chunks: Iterable[bytes]) -> Iterator[Event]:
+        yield from islice(decoder_events(chunks), 200)
+
+    assert set(failures_of(parse)) == {"spec-deviation/basic"}
+
+
+SDKS = {
+    openai: {
+        "spec-deviation/bom",
+        "spec-deviation/empty-event-after-id",
+        "spec-deviation/invalid-utf8",
+    },
+    anthropic: {
+        "spec-deviation/bom",
+        "spec-deviation/empty-event-after-id",
+        "spec-deviation/invalid-utf8",
+        "timing/late-delivery",
+    },
+}
+
+
+@pytest.mark.parametrize("sdk", SDKS, ids=lambda sdk: sdk.__name__)
+def test_what_dispatches_an_event_without_data_is_told_once(sdk: ModuleType) -> None:
+    """Not a second time for a type, nor for the blank line that a cut in CR CR LF makes."""
+
+    def parse(chunks: Iterable[bytes]) -> Iterator[Any]:
+        decoder: Any = vars(sdk._streaming)["SSEDecoder"]()
+        yield from decoder.iter_bytes(chunks)
+
+    assert set(failures_of(parse, examples=None)) == SDKS[sdk]
+
+
+def test_an_event_without_data_that_changes_the_next_one_is_told_beside() -> None:
+    class KeepsTypes(faulty.DispatchesOnceAnIdWasSeen):
+        def dispatch(self) -> Iterable[faulty.Message]:
+            kept = "" if self.data else self.type
+            yield from super().dispatch()
+            self.type = kept
+
+    assert set(failures_of(KeepsTypes())) == {
+        "spec-deviation/empty-event-after-id",
+        "spec-deviation/event-without-data",
+    }
+
+
+def test_a_cut_that_makes_up_for_what_is_broken_shows_nothing_new() -> None:
+    """As in sseclient-py 1.9.0: CR CR ends an event, and CR CR LF does only where it is cut."""
+
+    def parse(chunks: Iterable[bytes]) -> Iterator[str]:
+        block: list[bytes] = []
+        for chunk in chunks:
+            for line in chunk.splitlines(keepends=True):
+                block.append(line)
+                if b"".join(block).endswith((b"\r\r", b"\n\n", b"\r\n\r\n")):
+                    yield from read(block)
+                    block = []
+
+    def read(block: list[bytes]) -> Iterator[str]:
+        parser = faulty.Parser()
+        for line in b"".join(block).splitlines():
+            if line:
+                list(parser.take(line.decode(errors="replace")))
+        yield from (message.data for message in parser.dispatch())
+
+    found = failures_of(parse, examples=None)
+    assert found.keys() - {"timing/late-delivery"} == {
+        "spec-deviation/bom",
+        "spec-deviation/mixed-eol",
+    }
+    assert found["spec-deviation/mixed-eol"].examples == 11
+
+
+def test_mixed_line_ends_that_are_right_byte_by_byte_depend_on_the_cuts() -> None:
+    """As in eventsource 2.0.2: it scans its buffer from the start, and an old CR eats a LF."""
+
+    class ScansAgain(faulty.Parser):
+        def lines(self, text: str) -> Iterable[str]:
+            lines: list[str] = []
+            text, self.rest = self.rest + text, ""
+            start = 0
+            while start < len(text):
+                if self.skip_line_feed:
+                    start += text[start] == "\n"
+                    self.skip_line_feed = False
+                end = next((n for n in range(start, len(text)) if text[n] in "\r\n"), None)
+                self.skip_line_feed = "\r" in text[: len(text) if end is None else end + 1]
+                if end is None:
+                    break
+                lines.append(text[start:end])
+                start = end + 1
+            self.rest = text[start:]
+            return lines
+
+    found = failures_of(ScansAgain())
+    assert set(found) == {"chunk-boundary/mixed-eol"}
+    assert found["chunk-boundary/mixed-eol"].examples == 11
 
 
 def test_several_faults_are_found_beside_each_other() -> None:

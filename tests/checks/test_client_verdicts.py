@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import httpx
@@ -492,14 +493,85 @@ def test_a_stream_that_stays_open_where_it_breaks() -> None:
 
 
 def test_a_run_without_one_result_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"run isn't deterministic: .* it gave \d"):
-        checks.check_client(time.perf_counter, CHAT)
-    with pytest.raises(ValueError, match=r"does not succeed .* no result to compare") as caught:
+    with pytest.raises(ValueError, match=r"run isn't deterministic: .* it gave \(\d"):
+        checks.check_client(lambda: (time.perf_counter(), right()), CHAT)
+    with pytest.raises(ValueError, match=r"does not succeed .* it raised StreamError") as caught:
         checks.check_client(lambda: answer("no JSON"), CHAT)
     assert isinstance(caught.value.__cause__, StreamError)
     closed = CHAT.with_chunks(CHAT.chunks[:3], ending=Ending("closed", 0))
     with pytest.raises(ValueError, match=r"does not succeed .* closed the stream here"):
         checks.check_client(right, closed)
+
+
+NOTHING = r"run asked for nothing that streamtape plays to \(httpx, httpx2, .*aiohttp\)"
+
+
+def test_a_run_that_asks_for_nothing_is_refused() -> None:
+    """It passed: whatever is delivered to nobody changes nothing."""
+    with pytest.raises(ValueError, match=f"{NOTHING}, so its result says nothing of the tape"):
+        checks.check_client(lambda: 5, CHAT)
+
+
+def test_a_run_that_gives_an_answer_it_kept_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"{NOTHING} when it was called again: .*lru_cache"):
+        checks.check_client(lru_cache(right), CHAT)
+
+
+def test_a_run_that_asks_no_more_is_not_taken_for_right() -> None:
+    """Such as behind a breaker that opens when a stream failed. No row says that it was right."""
+    calls: list[int] = []
+
+    def run() -> list[Any]:
+        calls.append(1)
+        return right() if len(calls) <= 4 else recorded
+
+    with streamtape.play(CHAT):
+        recorded = right()
+    error = failed(run, faults=[faults.status(), faults.end_after(3), faults.lost(3)])
+    (failure,) = error.failures
+    assert (failure.kind, failure.got) == ("not asked", "none")
+    assert failure.delivery == streamtape.Delivery(cuts="whole")
+    assert scorecard(error).as_dict() == {
+        "connection": ["closed"],
+        "requests": ["not asked"],
+        "cuts": ["equal"],
+        "fault/status": ["raises HTTPStatusError"],
+    }
+    calls.clear()
+    checks.check_client(run, CHAT, faults=False, examples=9, expect={"requests": "not asked"})
+
+
+def test_why_a_run_does_not_succeed_is_said_with_the_advice_that_helps() -> None:
+    def of_another_stream() -> list[Any]:
+        return right(parse=lambda data: answer(data)["x"])
+
+    def refuses() -> list[Any]:
+        return right(parse=lambda data: answer(data[1:]))
+
+    def nothing_asked() -> object:
+        raise LookupError
+
+    async def hangs() -> None:
+        right()
+        await asyncio.Event().wait()
+
+    def message(run: Callable[[], Any]) -> str:
+        with pytest.raises(ValueError, match="run does not succeed") as caught:
+            checks.check_client(run, CHAT, within=0.3)
+        return str(caught.value).partition(": ")[2]
+
+    assert message(of_another_stream) == (
+        "it raised KeyError: 'x'. Without a result there is nothing to compare: mend run first"
+    )
+    own = message(refuses)
+    assert own.startswith("it raised StreamError: no JSON: ")
+    assert own.endswith(". Check it on a tape of a stream that it reads to its end")
+    assert message(nothing_asked).startswith(
+        "it raised LookupError, and had asked for nothing that streamtape plays to (httpx, "
+    )
+    assert message(hangs).startswith(
+        "it was not finished within 0.3 s, nor when tried again. Check it on a tape"
+    )
 
 
 def test_a_skip_is_no_result() -> None:
@@ -560,6 +632,40 @@ def test_a_scorecard_is_a_table() -> None:
     assert titles.split("  ")[1].strip() == "what was delivered"
     marked = [row.split("  ")[0].removeprefix("x ") for row in rows if row.startswith("x ")]
     assert sorted(marked) == sorted(KNOWN)
+
+
+def test_a_scorecard_says_where_nobody_knows_how_the_stream_ends() -> None:
+    line = "provider: generic, so the end of the stream is not known"
+    own = Tape.of(b"event: tick\ndata: 1\n\nevent: tick\ndata: 2\n\n")
+
+    def run() -> str:
+        return OPEN.get(URL).text
+
+    for tape, said in ((own, True), (CHAT, False), (Tape.of(b"no events"), True)):
+        card = checks.check_client(run, tape, faults=False, rewrites=False, examples=2)
+        assert (line in str(card).splitlines()) is said
+        assert line not in str(checks.Scorecard(card.rows))
+
+
+def test_certificates_are_not_loaded_for_each_client_that_run_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They took most of the time: 20 ms and more for each delivery."""
+    loaded: list[object] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def count(context: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
+        loaded.append(context)
+        load(context, *args, **kwargs)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
+
+    def run() -> str:
+        with httpx.Client() as client:
+            return client.get(URL).text
+
+    checks.check_client(run, CHAT, faults=False, rewrites=False, examples=20)
+    assert len(loaded) <= 4  # of clients that were not let go of by the end
 
 
 # --- what is like what ----------------------------------------------------------------------------

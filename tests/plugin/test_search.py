@@ -11,10 +11,10 @@ from hypothesis import Phase, settings
 from hypothesis.database import InMemoryExampleDatabase
 
 from streamtape import Delivery, Tape
+from streamtape.clients.certificates import loaded_late
 from streamtape.delivery import rewrites
 from streamtape.delivery.seams import KINDS, seams
 from streamtape.pytest_plugin.blame import attach, blamed, command
-from streamtape.pytest_plugin.certificates import loaded_late
 from streamtape.pytest_plugin.search import Search
 from streamtape.pytest_plugin.tally import NAMED, Summary, Tally
 from streamtape.pytest_plugin.watch import is_stream

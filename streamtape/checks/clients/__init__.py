@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from streamtape import providers
-from streamtape.checks.clients.likeness import plain, quietly_same
+from streamtape.checks.clients.likeness import plain
+from streamtape.checks.clients.recorded import recorded_result
 from streamtape.checks.clients.running import Outcome, Runner
 from streamtape.checks.clients.scorecard import (
     ClientFailed,
@@ -18,17 +19,28 @@ from streamtape.checks.clients.scorecard import (
     Scorecard,
     expected_failings,
     is_expected,
+    row_of,
+    row_of_fault,
 )
-from streamtape.checks.clients.verdicts import FAILINGS, HANG, LEAK, Judge, Verdict, inner_of
+from streamtape.checks.clients.verdicts import (
+    FAILINGS,
+    HANG,
+    LEAK,
+    NOT_ASKED,
+    Judge,
+    Verdict,
+    inner_of,
+)
 from streamtape.checks.failures import Failure, Findings
 from streamtape.checks.search import Search, in_order
+from streamtape.clients.certificates import loaded_late
 from streamtape.delivery import Delivery
 from streamtape.delivery import faults as all_faults
-from streamtape.delivery.change import Content, Fault
 from streamtape.delivery.contents import substitutions
 from streamtape.delivery.order import told_anew
 
 if TYPE_CHECKING:
+    from streamtape.delivery.change import Content, Fault
     from streamtape.tape import Tape
 
 __all__ = ["Row", "Scorecard", "check_client"]
@@ -37,6 +49,7 @@ MOST = 1_000
 """So many deliveries that keep the meaning are tried, unless the caller says otherwise."""
 
 CONNECTION = "connection"
+REQUESTS = "requests"
 AFTERWARDS = "as recorded, afterwards"
 """Rows of the scorecard that are no kind of delivery."""
 
@@ -66,28 +79,31 @@ def check_client(  # noqa: PLR0913 - each of them is a choice of its own
     recorded result with the texts replaced. Under each of *faults* (True: `faults.every`) an equal
     result is right, or an error of the client's own, or what the fault allows beside. Wrong is, by
     name: ``"silent truncation"``, ``"foreign exception"``, ``"hang"`` (not finished *within* so
-    many seconds, twice), ``"duplicated text"``, ``"connection leaked"``, ``"other result"``, and
-    ``"needless error"`` under a delivery that keeps the meaning.
+    many seconds, twice), ``"duplicated text"``, ``"connection leaked"``, ``"other result"``, ``"not
+    asked"`` (it sent no request, so its result says nothing), and ``"needless error"`` under a
+    delivery that keeps the meaning.
 
-    An exception is the client's own unless its class comes from the standard library or a library
-    for JSON; *errors* are classes that are its own too. Built-in timeouts and connection errors are
-    always right. *examples*: so many deliveries beside the faults are tried at most.
+    An exception is the client's own unless its class comes from the standard library, pydantic or a
+    library for JSON; *errors* are classes that are its own too. So are those of the HTTP library
+    that it stands on, built-in timeouts and connection errors. *examples*: so many deliveries
+    beside the faults are tried at most.
 
     *expect*: a scorecard of an earlier time, its `as_dict()`, or a mapping of the kinds of delivery
     that go wrong to how. Then only a change fails: a new failing, or one that no longer occurs.
 
     Returns the `Scorecard`. Raises `CheckFailed` with each failing's smallest example and with the
-    ``scorecard``, and ValueError where *run* raises or hangs under the tape as recorded, or gives
-    two results.
+    ``scorecard``, and ValueError where *run* raises or hangs under the tape as recorded, gives two
+    results, or sends no request that the tape could answer.
     """
     expected = expected_failings(expect)
     given = errors if isinstance(errors, tuple) else (errors,)
-    check = _Check(Runner(run, tape, within), tape, given)
     chosen = all_faults.every(tape) if faults is True else faults or ()
     meaning = in_order(
         [tape], level="payload" if rewrites else None, contents=contents, codings=rewrites
     )
-    check.try_in_turn(islice(meaning, examples), chosen)
+    with loaded_late():  # run may make a client each time
+        check = _Check(Runner(run, tape, within), tape, given)
+        check.try_in_turn(islice(meaning, examples), chosen)
     return check.verdict(expected)
 
 
@@ -100,9 +116,9 @@ class _Check:
         self._provider = providers.detect(event for _, event in tape.events())
         self._failures: dict[tuple[str, str], Failure] = {}
         self._hung: set[str] = set()
-        self._card = Scorecard()
+        self._card = Scorecard(provider=self._provider or providers.GENERIC)
         self._findings = Findings()
-        self._recorded = self._as_recorded()
+        self._recorded = recorded_result(self._run, errors)
         self._judge = Judge(tape, self._recorded, errors)
         self._search = Search([tape], self._judged, self._findings)
         self._expected = lru_cache(maxsize=64)(self._with_contents)
@@ -111,9 +127,9 @@ class _Check:
         """Try a delivery and a fault, then the next of each, so that neither has to wait."""
         turns = zip_longest(meaning, faults)
         for delivery, fault in turns:
-            if delivery is not None and _name_of(delivery) not in self._hung:
+            if delivery is not None and row_of(delivery) not in self._hung:
                 self._search.try_each([delivery])
-            if fault is not None and _name_of_fault(fault) not in self._hung:
+            if fault is not None and row_of_fault(fault) not in self._hung:
                 self._try_fault(fault)
         self._again()
 
@@ -143,28 +159,13 @@ class _Check:
             raise ClientFailed(self._card, unexpected, gone)
         return self._card
 
-    # ---- the tape as recorded
-
-    def _as_recorded(self) -> object:
-        first, second = (self._run(Delivery()) for _ in range(2))
-        for outcome in (first, second):
-            if outcome.error is not None or outcome.trouble:
-                what = outcome.trouble[0] if outcome.trouble else "there is no result to compare"
-                raise ValueError(
-                    f"run does not succeed under the tape as recorded: {what}. Check it on a tape"
-                    " of a stream that it reads to its end"
-                ) from outcome.error
-        if not quietly_same(first.value, second.value):
-            raise ValueError(
-                f"run isn't deterministic: under the tape as recorded it gave {first.value!r}, and"
-                f" when called again {second.value!r}. Leave out what differs, such as times and"
-                " random ids, or return what `==` compares"
-            )
-        return first.value
+    # ---- the tape as recorded, once more
 
     def _again(self) -> None:
         """Nothing of a stream that broke may be left in the client."""
         outcome = self._run(Delivery())
+        if outcome.unasked:
+            return
         verdict = self._judge.of_equal(outcome, self._recorded)
         self._card.note(AFTERWARDS, verdict)
         if verdict.failing:
@@ -180,12 +181,14 @@ class _Check:
         if delivery.contents:
             expected, as_json = self._expected(delivery.contents), True
         outcome = self._run(delivery)
+        if outcome.unasked:
+            return None
         verdict = self._judge.of_equal(outcome, expected, as_json=as_json)
         if not verdict.failing:
-            self._card.note(_name_of(delivery), verdict)
+            self._card.note(row_of(delivery), verdict)
             return None
         if verdict.failing == HANG:
-            self._hung.add(_name_of(delivery))
+            self._hung.add(row_of(delivery))
         return replace(self._failure(verdict, delivery, expected, outcome), kind="")
 
     def _of_equal(self, failure: Failure) -> Verdict:
@@ -212,13 +215,15 @@ class _Check:
     def _try_fault(self, fault: Fault) -> None:
         delivery = Delivery(fault=fault)
         outcome = self._run(delivery)
-        verdict = self._judge.of_fault(outcome, fault, self._provider)
         self._findings.tried(None)
-        name = _name_of_fault(fault)
+        if outcome.unasked:
+            return
+        verdict = self._judge.of_fault(outcome, fault, self._provider)
+        name = row_of_fault(fault)
         inner = inner_of(fault)
-        if inner is not None and (_name_of_fault(inner), verdict.outcome) in self._failures:
+        if inner is not None and (row_of_fault(inner), verdict.outcome) in self._failures:
             # It doesn't try again, and what it does then is known.
-            self._card.note(name, f"as {_name_of_fault(inner)}")
+            self._card.note(name, f"as {row_of_fault(inner)}")
             return
         self._card.note(name, verdict)
         if verdict.failing:
@@ -231,17 +236,18 @@ class _Check:
 
     def _run(self, delivery: Delivery) -> Outcome:
         outcome = self._runner.under(delivery)
-        self._leaks(delivery, outcome)
+        if outcome.left_open and not outcome.hung:
+            left = f"{outcome.left_open} left open"
+            self._beside(CONNECTION, LEAK, delivery, ("every response stream closed", left))
+        if outcome.unasked:
+            self._beside(REQUESTS, NOT_ASKED, delivery, ("a request", "none"))
         return outcome
 
-    def _leaks(self, delivery: Delivery, outcome: Outcome) -> None:
-        if outcome.left_open and not outcome.hung:
-            verdict = Verdict(LEAK, LEAK)
-            left = f"{outcome.left_open} left open"
-            failure = Failure(LEAK, delivery, "every response stream closed", left)
-            examples = self._findings.examples + 1
-            failure = replace(failure, sentence=FAILINGS[LEAK], examples=examples, tape=self._tape)
-            self._add(CONNECTION, verdict, failure)
+    def _beside(self, name: str, kind: str, delivery: Delivery, told: tuple[str, str]) -> None:
+        """Note what is wrong with a run whatever its result: *told* are what was due and came."""
+        failure = Failure(kind, delivery, *told, sentence=FAILINGS[kind], tape=self._tape)
+        failure = replace(failure, examples=self._findings.examples + 1)
+        self._add(name, Verdict(kind, kind), failure)
 
     def _failure(
         self, verdict: Verdict, delivery: Delivery, expected: object, outcome: Outcome
@@ -259,22 +265,3 @@ class _Check:
     def _add(self, name: str, verdict: Verdict, failure: Failure) -> None:
         self._card.note(name, verdict, 0)
         self._failures.setdefault((name, verdict.outcome), failure)
-
-
-def _name_of(delivery: Delivery) -> str:
-    """The row of a delivery that keeps the meaning: its first change, else its cuts."""
-    change = next(chain(delivery.contents, delivery.rewrites), None)
-    return "cuts" if change is None else f"{change.family.removesuffix('s')}/{change.name}"
-
-
-def _name_of_fault(fault: Fault) -> str:
-    """The row of *fault*: its name, and what else tells it from others, but where it strikes."""
-    words = [f"fault/{fault.name}"]
-    for name, value in fault.arguments:
-        if isinstance(value, Fault):
-            words.append(value.name)
-        elif isinstance(value, str):
-            words.append(value)
-        elif value is True:
-            words.append(name)
-    return " ".join(words)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from streamtape.clients.play import Player, opened
 
 if TYPE_CHECKING:
+    from streamtape.clients.routing import Play
     from streamtape.delivery import Delivery
-    from streamtape.tape import Tape
+    from streamtape.tape import Request, Tape
 
 # What cancels itself gets so many seconds more before its thread is stopped.
 _GRACE = 1.0
@@ -38,18 +39,36 @@ class Outcome:
 
     ``left_open``: how many streams were neither closed by then, nor by the client that opened them
     being closed, nor let go of. One that only the cycle collector would find is left open.
-    ``trouble``: what the tape could not answer.
+    ``asked``: how many requests the tape answered; None where nobody counted. ``trouble``: what the
+    tape could not answer.
     """
 
     value: Any = None
     error: BaseException | None = None
     left_open: int = 0
     trouble: tuple[str, ...] = ()
+    asked: int | None = None
 
     @property
     def hung(self) -> bool:
         """Whether it did not end in time."""
         return isinstance(self.error, NotFinishedError)
+
+    @property
+    def unasked(self) -> bool:
+        """Whether it came to an end, and the tape had no part in it."""
+        return self.asked == 0 and not self.hung
+
+
+class _Counter(Player):
+    """A player that counts what it is asked for."""
+
+    asked = 0
+
+    def answer(self, request: Request) -> Play:
+        """As any player does."""
+        self.asked += 1
+        return super().answer(request)
 
 
 class Runner:
@@ -75,7 +94,7 @@ class Runner:
         return outcome
 
     def _once(self, delivery: Delivery) -> Outcome:
-        player = Player([self._tape], delivery, directed=False)
+        player = _Counter([self._tape], delivery, directed=False)
         outcome = Outcome()
         with opened(player):
             context = contextvars.copy_context()
@@ -90,6 +109,7 @@ class Runner:
                 _stop(thread)
                 outcome = Outcome(error=self._not_finished())
         outcome.trouble = tuple(player.failures)
+        outcome.asked = player.asked
         return outcome
 
     def _into(self, outcome: Outcome, player: Player) -> None:

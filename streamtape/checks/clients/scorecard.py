@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from streamtape.checks.clients.verdicts import FAILINGS
 from streamtape.checks.failures import CheckFailed
 from streamtape.checks.scorecard import delivered_chunks, difference
+from streamtape.delivery.change import Fault
+from streamtape.providers import GENERIC
 
 if TYPE_CHECKING:
     from streamtape.checks.clients.verdicts import Verdict
     from streamtape.checks.failures import Failure
+    from streamtape.delivery import Delivery
+    from streamtape.providers import Provider
 
 _RIGHT = ("equal", "raises", "tells of it", "part allowed", "other allowed", "as fault/", "closed")
 _FAMILIES = (
     "connection",
+    "requests",
     "as recorded",
     "cuts",
     "whole",
@@ -51,9 +57,13 @@ class Row:
 
 @dataclass
 class Scorecard:
-    """What `check_client` found. ``rows`` by the kind of delivery, ``str()`` is a table."""
+    """What `check_client` found. ``rows`` by the kind of delivery, ``str()`` is a table.
+
+    ``provider``: whose stream it was; None where nobody asked.
+    """
 
     rows: list[Row] = field(default_factory=list)
+    provider: Provider | None = None
 
     def note(self, name: str, verdict: Verdict | str, examples: int = 1) -> None:
         """Add *examples* whose outcome is *verdict* to the row *name*."""
@@ -91,7 +101,10 @@ class Scorecard:
         """As a table, what goes wrong marked with an x."""
         wrong = sum(bool(row.failings) for row in self.rows)
         kinds = f"{wrong} of {len(self.rows)} kinds of delivery go wrong"
-        lines = [f"{kinds} ({self.examples:,} deliveries tried)", ""]
+        lines = [f"{kinds} ({self.examples:,} deliveries tried)"]
+        if self.provider is GENERIC:
+            lines.append(f"provider: {GENERIC.name}, so the end of the stream is not known")
+        lines.append("")
         width = max(len(name) for name in [_HEAD[0], *(row.name for row in self.rows)])
         lines.append(f"{'':{len(_MARK)}}{_HEAD[0]:{width}}  {_HEAD[1]}")
         for row in self.rows:
@@ -157,3 +170,22 @@ def expected_failings(expect: Expected | None) -> list[tuple[str, str]]:
 def is_expected(expected: str, outcome: str) -> bool:
     """Whether *outcome* is what a baseline calls *expected*: the same, or with more detail."""
     return f"{outcome} ".startswith(f"{expected} ")
+
+
+def row_of(delivery: Delivery) -> str:
+    """The row of a delivery that keeps the meaning: its first change, else its cuts."""
+    change = next(chain(delivery.contents, delivery.rewrites), None)
+    return "cuts" if change is None else f"{change.family.removesuffix('s')}/{change.name}"
+
+
+def row_of_fault(fault: Fault) -> str:
+    """The row of *fault*: its name, and what else tells it from others, but where it strikes."""
+    words = [f"fault/{fault.name}"]
+    for name, value in fault.arguments:
+        if isinstance(value, Fault):
+            words.append(value.name)
+        elif isinstance(value, str):
+            words.append(value)
+        elif value is True:
+            words.append(name)
+    return " ".join(words)

@@ -35,6 +35,7 @@ DUPLICATE = "duplicated text"
 LEAK = "connection leaked"
 OTHER = "other result"
 NEEDLESS = "needless error"
+NOT_ASKED = "not asked"
 
 FAILINGS = {
     TRUNCATION: "a part is passed off as the whole",
@@ -44,6 +45,7 @@ FAILINGS = {
     LEAK: "a response stream was never closed",
     OTHER: "a wrong result, and no error",
     NEEDLESS: "an error, although nothing is wrong with the stream",
+    NOT_ASKED: "nothing was asked for: an answer that was kept is no test",
 }
 """What a client can do wrong, by the name that scorecards and baselines have for it."""
 

@@ -1,11 +1,13 @@
 """Certificate authorities loaded when a connection wants them, and not for each client made.
 
-A TLS client reads a hundred and more certificates when it is made: most of the time of a small test
-that makes one, and for nothing, since what is played has no connection.
+A TLS client reads a hundred and more certificates when it is made, which takes 20 to 30 ms: most of
+the time of a small test or run that makes one, and for nothing, since what is played has no
+connection.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import ssl
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 _USERS = ("_wrap_socket", "_wrap_bio", "get_ca_certs", "cert_store_stats")
 """Methods of a context that look at what it trusts."""
+
+_FEW = 4
+"""Certificates are loaded for so many contexts about as fast as all garbage is collected."""
 
 
 @contextmanager
@@ -54,6 +59,8 @@ def loaded_late() -> Iterator[None]:
         for name, method in {**late, "load_verify_locations": load_late}.items():
             stack.enter_context(_attribute(ssl.SSLContext, name, method))
         yield
+    if len(waiting) > _FEW:  # a client that is done with mostly waits for the cycle collector
+        gc.collect()
     for context in list(waiting):  # some clients live longer
         load_now(context)
 
