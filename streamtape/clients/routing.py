@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from streamtape.clients.loading import loaded
+from streamtape.clients.loading import being_loaded, loaded, wait_for
 
 if TYPE_CHECKING:
     from streamtape.clients import Patcher
@@ -152,6 +152,8 @@ def directed(session: Session, tape: Tape, own: Delivery | None) -> Delivery | N
 
 def _patch(library: str, patcher: Patcher) -> None:
     with _lock:
+        if not _open:
+            return  # loaded by a thread that outlived the last session
         for owner, name, replacement in patcher(sys.modules[library]):
             # `httpx2.alias_httpx()` makes two names one module.
             if (owner, name) not in _patched:
@@ -161,6 +163,27 @@ def _patch(library: str, patcher: Patcher) -> None:
                 setattr(owner, name, replacement)
 
 
+def _join(session: Session, patchers: Mapping[str, Patcher]) -> list[str]:
+    """Add *session* to those that are open, unless clients are just being loaded: which ones."""
+    with _lock:
+        if not _open:
+            busy = being_loaded(patchers)
+            if busy:
+                return busy
+            _open.append(session)
+            calls = {name: partial(_patch, name, patcher) for name, patcher in patchers.items()}
+            try:
+                _patches.enter_context(loaded(calls))
+            except BaseException:
+                _open.remove(session)
+                _patches.close()
+                raise
+        else:
+            _open.append(session)
+        _around[id(session)] = (*_stack.get(), session)
+    return []
+
+
 @contextmanager
 def opened(session: Session, patchers: Mapping[str, Patcher]) -> Iterator[None]:
     """*session* answers the requests of every patched client inside the block.
@@ -168,14 +191,13 @@ def opened(session: Session, patchers: Mapping[str, Patcher]) -> Iterator[None]:
     *patchers*: by the name of a library. One that isn't loaded is patched when it is.
     """
     global _guess_told  # noqa: PLW0603 - as above
-    with _lock:
-        if not _open:
-            _patches.enter_context(
-                loaded({name: partial(_patch, name, patcher) for name, patcher in patchers.items()})
-            )
-        _open.append(session)
-        _around[id(session)] = (*_stack.get(), session)
-        _guess_told = False
+    while busy := _join(session, patchers):
+        # Without our lock: the thread that imports may be waiting for that, to patch.
+        wait_for(busy)
+        # What is still being loaded, this very thread is loading: that would never end.
+        here = set(being_loaded(busy))
+        patchers = {name: patcher for name, patcher in patchers.items() if name not in here}
+    _guess_told = False
     _stack.set(_around[id(session)])
     try:
         yield

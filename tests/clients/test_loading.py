@@ -6,14 +6,22 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from streamtape import Delivery, Tape
+from streamtape.clients import routing
 from streamtape.clients.loading import loaded
+from streamtape.clients.play import Player
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import ModuleType
+
+TAPE = Tape.of(b"data: one\n\n")
 
 CLIENTS = ["aiohttp", "httpx", "httpx2", "niquests", "requests", "urllib3"]
 SCRIPT = f"""
@@ -95,3 +103,66 @@ def test_after_the_block_nobody_is_told(library: str) -> None:
         pass
     importlib.import_module(library)
     assert seen == []
+
+
+def test_a_session_waits_for_a_client_that_another_thread_is_loading(
+    library: str, tmp_path: Path
+) -> None:
+    """It was patched half loaded, and had no class to patch."""
+    (tmp_path / f"{library}.py").write_text(
+        "import threading\nBEGUN = threading.Event()\nGO_ON = threading.Event()\n"
+        "BEGUN.set()\nGO_ON.wait(20)\nclass Client:\n    def get(self): return 'real'\n"
+    )
+
+    def patcher(module: ModuleType) -> Iterator[tuple[type, str, Callable[..., object]]]:
+        yield module.Client, "get", lambda _: "played"
+
+    importing = threading.Thread(target=importlib.import_module, args=(library,))
+    importing.start()
+    while not hasattr(sys.modules.get(library), "GO_ON"):
+        importing.join(0.01)
+    module = sys.modules[library]
+    assert module.BEGUN.wait(20)
+    got: list[str] = []
+
+    def play() -> None:
+        with routing.opened(Player([TAPE], Delivery()), {library: patcher}):
+            got.append(module.Client().get())
+
+    playing = threading.Thread(target=play)
+    playing.start()
+    playing.join(0.05)
+    assert playing.is_alive()
+    module.GO_ON.set()
+    importing.join()
+    playing.join()
+    assert got == ["played"]
+    assert module.Client().get() == "real"
+
+
+def test_a_client_that_loads_itself_inside_a_session_of_its_own_is_left_alone(
+    library: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{library}.py").write_text(
+        "import streamtape\n"
+        "from streamtape.clients import routing\n"
+        "from streamtape.clients.play import Player\n"
+        "def patcher(module): raise AssertionError('half loaded')\n"
+        "tape = streamtape.Tape.of(b'data: x\\n\\n')\n"
+        "with routing.opened(Player([tape], streamtape.Delivery()), {__name__: patcher}):\n"
+        "    VALUE = 1\n"
+    )
+    assert importlib.import_module(library).VALUE == 1
+
+
+def test_a_spec_that_was_found_inside_tells_nobody_outside(library: str) -> None:
+    seen: list[str] = []
+    with loaded({library: lambda: seen.append(library)}):
+        spec = importlib.util.find_spec(library)
+        assert spec is not None
+        assert spec.loader is not None
+        assert spec.loader.get_filename() == spec.origin  # type: ignore[attr-defined]
+        assert spec.loader.get_source(library) == "VALUE = 1\n"  # type: ignore[attr-defined]
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (module.VALUE, seen) == (1, [])
