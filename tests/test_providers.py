@@ -678,7 +678,12 @@ class TestPaths:
             ("n[]", []),
             ("[n]a.b", [1]),
             ("[e]a.b", []),
-            ("[a][n=0]a.b", []),
+            ("[a][n=0]a.b", [1]),
+            ("[a][n=1]a.b", []),
+            ("list[2]", [3]),
+            ("list[0].v", [1]),
+            ("list[3]", []),
+            ("a[0]", []),
             ("[missing]", []),
             ("[d.x-y]n", [0]),
         ],
@@ -689,7 +694,13 @@ class TestPaths:
         assert str(path(written)) == f"path({written!r})"
         assert path(written) == path(written)
 
-    @pytest.mark.parametrize("written", ["a..b", "[", "a[b", "]", "[a=b=]]", "a."])
+    @pytest.mark.parametrize(
+        "written",
+        [
+            *("a..b", "[", "a[b", "]", "[a=b=]]", "a.", "[a = b]", "[a==b]", "[ a]", " a", "a .b"),
+            *('[a="b"]', "[a='b'|c]", "[a=b| c]", 7, None),
+        ],
+    )
     def test_refuses_what_it_cannot_read(self, written: str) -> None:
         with pytest.raises(ValueError, match="no path"):
             path(written)

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from streamtape.delivery.arguments import is_whole
 from streamtape.delivery.change import Change, Content, Fault, Middlebox, Rewrite
 from streamtape.delivery.cuts import recut_tape
 from streamtape.delivery.pace import Pace
@@ -52,20 +55,16 @@ class Delivery:
     def __post_init__(self) -> None:
         if isinstance(self.cuts, str):
             if self.cuts not in CUTS:
-                raise ValueError(
-                    f"unknown cuts {self.cuts!r}: use one of {', '.join(map(repr, CUTS))}"
-                    " or a tuple of offsets in the body"
-                )
+                raise _unknown_cuts(self.cuts)
         elif not isinstance(self.cuts, Middlebox):
-            object.__setattr__(self, "cuts", tuple(self.cuts))
-        if isinstance(self.pace, str):
-            if self.pace not in PACES:
-                raise ValueError(
-                    f"unknown pace {self.pace!r}: use one of {', '.join(map(repr, PACES))}"
-                    ", a number by which the recorded speed is multiplied, or a Pace"
-                )
-        elif not isinstance(self.pace, Pace):
+            object.__setattr__(self, "cuts", _offsets(self.cuts))
+        if isinstance(self.pace, int | float):
             Pace(self.pace)  # refuses what is no speed
+        elif not isinstance(self.pace, Pace) and self.pace not in PACES:
+            raise ValueError(
+                f"unknown pace {self.pace!r}: use one of {', '.join(map(repr, PACES))}"
+                ", a number by which the recorded speed is multiplied, or a Pace"
+            )
         object.__setattr__(self, "rewrites", _all_are(Rewrite, self.rewrites))
         object.__setattr__(self, "contents", _all_are(Content, self.contents))
         _all_are(Fault, () if self.fault is None else (self.fault,))
@@ -118,9 +117,34 @@ class Delivery:
         return (tape,) if self.fault is None else self.fault.attempts(tape)
 
 
+def _offsets(cuts: object) -> tuple[int, ...]:
+    if not isinstance(cuts, Sequence) or isinstance(cuts, bytes):
+        raise _unknown_cuts(cuts)
+    for offset in cuts:
+        if not is_whole(offset, 0):
+            raise ValueError(
+                f"cuts must be offsets in the body, whole numbers from 0 on, not {offset!r} as in"
+                f" {tuple(cuts)!r}"
+            )
+    if any(later < earlier for earlier, later in pairwise(cuts)):
+        raise ValueError(f"cuts must not decrease, these do: {tuple(cuts)!r}")
+    return tuple(cuts)
+
+
+def _unknown_cuts(cuts: object) -> ValueError:
+    return ValueError(
+        f"unknown cuts {cuts!r}: use one of {', '.join(map(repr, CUTS))}, a tuple of offsets in the"
+        " body, or one of streamtape.delivery.middleboxes"
+    )
+
+
 def _all_are(kind: type[Change], changes: tuple[Change, ...]) -> tuple[Change, ...]:
     if isinstance(changes, Change):
         raise ValueError(f"{changes!r} stands alone: write a tuple, ({changes!r},)")  # noqa: TRY004 - as for every other field
+    if not isinstance(changes, tuple | list):
+        raise ValueError(  # noqa: TRY004 - as for every other field
+            f"{kind.family} must be a tuple of streamtape.delivery.{kind.family}, not {changes!r}"
+        )
     for change in changes:
         if not isinstance(change, kind):
             raise ValueError(  # noqa: TRY004 - as for every other field

@@ -4,8 +4,11 @@ A module writes a function of a tape; a decorator turns it into a maker of value
 ``rewrites.comments(every=2)`` is a value that can be compared, kept, printed and evaluated again,
 and ``.apply(tape)`` calls the function::
 
-    @rewrite("a comment before every event number {every}")
+    @rewrite("a comment before every event number {every}", every=EVERY)
     def comments(tape: Tape, every: int = 1) -> Tape: ...
+
+What an argument may be is said there too, in the kinds of `streamtape.delivery.arguments`: so a
+value that means nothing is refused where it is made.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamtape.delivery.arguments import Argument
     from streamtape.tape import Tape
 
 P = ParamSpec("P")
@@ -113,14 +119,20 @@ class Fault(Change):
 
 
 def rewrite(
-    sentence: str, *, level: Level = "wire"
+    sentence: str, *, level: Level = "wire", **arguments: Argument
 ) -> Callable[[Callable[Concatenate[Tape, P], Tape]], Callable[P, Rewrite]]:
-    """Make a function of a tape a maker of `Rewrite` values. *sentence* may name its arguments."""
+    """Make a function of a tape a maker of `Rewrite` values. *sentence* may name its arguments.
+
+    *arguments*: what each of them may be. The maker raises ValueError for anything else, and
+    TypeError for arguments that the function doesn't take.
+    """
 
     def decorate(function: Callable[Concatenate[Tape, P], Tape]) -> Callable[P, Rewrite]:
+        form = _Form("rewrites", function, sentence, arguments)
+
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Rewrite:
-            given, told = _bound(function, sentence, args, kwargs)
+            given, told = form.filled(args, kwargs)
             return Rewrite(function.__name__, given, told, function, level)
 
         return _registered("rewrites", make)
@@ -129,14 +141,16 @@ def rewrite(
 
 
 def content(
-    sentence: str,
+    sentence: str, **arguments: Argument
 ) -> Callable[[Callable[Concatenate[Tape, P], Tape]], Callable[P, Content]]:
-    """Make a function of a tape a maker of `Content` values."""
+    """Make a function of a tape a maker of `Content` values, as `rewrite` does."""
 
     def decorate(function: Callable[Concatenate[Tape, P], Tape]) -> Callable[P, Content]:
+        form = _Form("contents", function, sentence, arguments)
+
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Content:
-            given, told = _bound(function, sentence, args, kwargs)
+            given, told = form.filled(args, kwargs)
             return Content(function.__name__, given, told, function)
 
         return _registered("contents", make)
@@ -145,14 +159,16 @@ def content(
 
 
 def middlebox(
-    sentence: str,
+    sentence: str, **arguments: Argument
 ) -> Callable[[Callable[Concatenate[Tape, P], Tape]], Callable[P, Middlebox]]:
-    """Make a function of a tape a maker of `Middlebox` values."""
+    """Make a function of a tape a maker of `Middlebox` values, as `rewrite` does."""
 
     def decorate(function: Callable[Concatenate[Tape, P], Tape]) -> Callable[P, Middlebox]:
+        form = _Form("middleboxes", function, sentence, arguments)
+
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Middlebox:
-            given, told = _bound(function, sentence, args, kwargs)
+            given, told = form.filled(args, kwargs)
             return Middlebox(function.__name__, given, told, function)
 
         return _registered("middleboxes", make)
@@ -161,12 +177,14 @@ def middlebox(
 
 
 def fault(
-    sentence: str, allowed: Allowed | Callable[[Tape, Fault], Allowed] = frozenset({"raises"})
+    sentence: str,
+    allowed: Allowed | Callable[[Tape, Fault], Allowed] = frozenset({"raises"}),
+    **arguments: Argument,
 ) -> Callable[
     [Callable[Concatenate[Tape, P], Tape | tuple[Tape, ...]]],
     Callable[P, Fault],
 ]:
-    """Make a function of a tape a maker of `Fault` values.
+    """Make a function of a tape a maker of `Fault` values, as `rewrite` does.
 
     The function gives what a client gets, or a tuple: what its first request gets, its second, and
     so on. *allowed*: what a right client may make of it, or a function that tells for a tape.
@@ -175,12 +193,14 @@ def fault(
     def decorate(
         function: Callable[Concatenate[Tape, P], Tape | tuple[Tape, ...]],
     ) -> Callable[P, Fault]:
+        form = _Form("faults", function, sentence, arguments)
+
         def judge(tape: Tape, fault: Fault) -> Allowed:
             return allowed(tape, fault) if callable(allowed) else allowed
 
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Fault:
-            given, told = _bound(function, sentence, args, kwargs)
+            given, told = form.filled(args, kwargs)
             return Fault(function.__name__, given, told, function, judge=judge)
 
         return _registered("faults", make)
@@ -188,19 +208,38 @@ def fault(
     return decorate
 
 
-def _bound(
-    function: Callable[..., object], sentence: str, args: tuple[object, ...], kwargs: object
-) -> tuple[tuple[tuple[str, object], ...], str]:
-    """The arguments by name, in the order of the signature, and the sentence told with them.
+@dataclass(frozen=True)
+class _Form:
+    """The arguments that a maker takes besides the tape, what each may be, and its sentence."""
 
-    Raises TypeError for arguments that the function doesn't take.
-    """
-    assert isinstance(kwargs, dict)
-    placeholder = object()  # in place of the tape
-    bound = inspect.signature(function).bind(placeholder, *args, **kwargs)
-    _, *given = bound.arguments.items()
-    bound.apply_defaults()
-    return tuple(given), sentence.format(**dict(list(bound.arguments.items())[1:]))
+    family: str
+    function: Function
+    sentence: str
+    arguments: Mapping[str, Argument]
+
+    def __post_init__(self) -> None:
+        taken = [*inspect.signature(self.function).parameters][1:]
+        if {*taken} != {*self.arguments}:
+            raise TypeError(
+                f"{self.function.__name__} takes {taken}, and it is said what"
+                f" {[*self.arguments]} may be: name each argument in its decorator"
+            )
+
+    def filled(
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> tuple[tuple[tuple[str, object], ...], str]:
+        """The arguments by name, in the order of the signature, and the sentence told with them.
+
+        Raises TypeError for arguments that the function doesn't take, and ValueError for those that
+        may not be.
+        """
+        placeholder = object()  # in place of the tape
+        bound = inspect.signature(self.function).bind(placeholder, *args, **kwargs)
+        _, *given = bound.arguments.items()
+        for name, value in given:
+            self.arguments[name].check(f"{self.family}.{self.function.__name__}", name, value)
+        bound.apply_defaults()
+        return tuple(given), self.sentence.format(**dict(list(bound.arguments.items())[1:]))
 
 
 def _registered(family: str, make: Callable[P, C]) -> Callable[P, C]:

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from streamtape import providers
+from streamtape.delivery.arguments import EVERY, FLAG, whole
 from streamtape.delivery.change import content
 from streamtape.delivery.retelling import frames_of, with_frames
 from streamtape.delivery.rewrites.data import events_of
@@ -78,7 +79,7 @@ def bidi(tape: Tape) -> Tape:
     return with_texts(tape, lambda text: f"\u200f\u202eאב\u202c{text}\u2067")
 
 
-@content("after each token's text a NUL (escaped={escaped})")
+@content("after each token's text a NUL (escaped={escaped})", escaped=FLAG)
 def nul(tape: Tape, escaped: bool = True) -> Tape:  # noqa: FBT001, FBT002 - read by name in a repr
     """In JSON payloads, where it must be an escape, or raw in tokens of plain text."""
 
@@ -100,16 +101,12 @@ def wire_text(tape: Tape) -> Tape:
     return with_texts(tape, lambda text: f"data: {text}{_WIRE}")
 
 
-@content("a delta without text after every delta number {every}")
+@content("a delta without text after every delta number {every}", every=EVERY)
 def empty_deltas(tape: Tape, every: int = 1) -> Tape:
     """A copy of the delta that says nothing, such as providers send between others.
 
     Only where the provider is known well enough to copy a delta. Deltas count from 1.
-
-    Raises ValueError where *every* is below 1.
     """
-    if every < 1:
-        raise ValueError(f"every={every!r} chooses none: use 1 for each delta, 2 for each second")
     events = events_of(tape)
     provider = providers.detect(event for event in events if event is not None)
     if provider is None or provider.deltas is None:
@@ -124,7 +121,7 @@ def empty_deltas(tape: Tape, every: int = 1) -> Tape:
     )
 
 
-@content("a token's text made {size} bytes long")
+@content("a token's text made {size} bytes long", size=whole(1, what="a number of bytes"))
 def large_event(tape: Tape, size: int = 65_536) -> Tape:
     """Numbers after the text of a token: the first whose text no other token has, else the first.
 

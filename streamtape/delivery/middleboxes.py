@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import number, whole
 from streamtape.delivery.change import middlebox
 from streamtape.tape import Chunk
 
@@ -15,54 +16,51 @@ if TYPE_CHECKING:
     from streamtape.tape import Tape
 
 _MS = 1_000_000
+_BYTES = whole(1, what="a number of bytes")
 
 
-@middlebox("a proxy hands over {size} bytes at a time, and the rest at the end")
+@middlebox("a proxy hands over {size} bytes at a time, and the rest at the end", size=_BYTES)
 def nginx(tape: Tape, size: int = 4096) -> Tape:
     """A proxy that buffers: nginx with ``proxy_buffering on`` waits until a buffer is full.
 
     *size* in bytes: nginx's ``proxy_buffer_size`` is one page, 4096 or 8192 by the platform
     (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffer_size).
-
-    Raises ValueError where *size* is not positive.
     """
     return _held_until_full(tape, size)
 
 
-@middlebox("a compressor hands over {size} bytes at a time, and the rest at the end")
+@middlebox("a compressor hands over {size} bytes at a time, and the rest at the end", size=_BYTES)
 def gzip_window(tape: Tape, size: int = 32768) -> Tape:
     """A compressor that never flushes: nothing leaves before its window is full.
 
     *size* in bytes of text: DEFLATE's window is 32768 (RFC 1951, 2).
-
-    Raises ValueError where *size* is not positive.
     """
     return _held_until_full(tape, size)
 
 
-@middlebox("what comes within {ms} ms of the first byte waiting leaves in one chunk")
+@middlebox(
+    "what comes within {ms} ms of the first byte waiting leaves in one chunk",
+    ms=number("a number of milliseconds"),
+)
 def coalescer(tape: Tape, ms: float = 200.0) -> Tape:
     """A sender that waits for more: what comes within *ms* of the first byte held leaves at once.
 
     Delayed acknowledgements and Nagle's algorithm (RFC 896) do so, with up to 200 ms.
-
-    Raises ValueError where *ms* is negative.
     """
-    if ms < 0:
-        raise ValueError(f"ms must be 0 or more, not {ms!r}")
     held_ns = round(ms * _MS)
     chunks: list[Chunk] = []
-    held = b""
+    held = bytearray()
     leaves_ns = 0
     for chunk in tape.chunks:
         if held and chunk.at_ns > leaves_ns:
-            chunks.append(Chunk(leaves_ns, held))
-            held = b""
+            chunks.append(Chunk(leaves_ns, bytes(held)))
+            held.clear()
         if chunk.data and not held:
             leaves_ns = chunk.at_ns + held_ns
         held += chunk.data
     if held:  # the end of the stream sends the rest on its way
-        chunks.append(Chunk(max(min(leaves_ns, tape.ending.at_ns), tape.chunks[-1].at_ns), held))
+        at_ns = max(min(leaves_ns, tape.ending.at_ns), tape.chunks[-1].at_ns)
+        chunks.append(Chunk(at_ns, bytes(held)))
     return tape.with_chunks(chunks)
 
 
@@ -73,8 +71,6 @@ def burst(tape: Tape) -> Tape:
 
 
 def _held_until_full(tape: Tape, size: int) -> Tape:
-    if size <= 0:
-        raise ValueError(f"size must be 1 byte or more, not {size!r}")
     chunks: list[Chunk] = []
     held = bytearray()
     for chunk in tape.chunks:

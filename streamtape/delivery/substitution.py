@@ -7,7 +7,7 @@ Perplexity's events have what came so far. A client may read it in either place.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streamtape import providers
 from streamtape.delivery.rewrites.data import events_of, with_data
@@ -17,7 +17,6 @@ from streamtape.providers.payload import event_with, payload_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from streamtape.delivery.rewrites.deltas import Answer
     from streamtape.providers import Provider
     from streamtape.tape import Tape
     from streamtape.wire.sse import Event
@@ -65,8 +64,8 @@ def with_texts(
     return with_data(
         tape,
         [
-            None if event is None else [_restated(event, pairs).data]
-            for event, pairs in zip(new, _restatements(provider, events, new), strict=True)
+            None if event is None else [_restated(event, said).data]
+            for event, said in zip(new, _restatements(provider, events, new), strict=True)
         ],
     )
 
@@ -116,9 +115,27 @@ def _texts(provider: Provider, events: Sequence[Event | None]) -> dict[int, str]
     return {index: text for index, text in texts.items() if text}
 
 
+class _Said(NamedTuple):
+    """A text that an event may say again, as it was and as it is now: so much of the whole.
+
+    Never cut out before it is known to be said: a stream has as many as it has events.
+    """
+
+    was: str
+    now: str
+    was_length: int
+    now_length: int
+
+    def again(self, text: str) -> str | None:
+        """What *text* is now where it is what was said; else None."""
+        if len(text) != self.was_length or not self.was.startswith(text):
+            return None
+        return self.now[: self.now_length]
+
+
 def _restatements(
     provider: Provider, old: Sequence[Event | None], new: Sequence[Event | None]
-) -> Iterator[list[tuple[str, str]]]:
+) -> Iterator[list[_Said]]:
     """For each event the texts that it may say again, as they were and as they are now.
 
     Those of its own answer come first: what it was so far, and what it is at its end.
@@ -128,34 +145,42 @@ def _restatements(
     }
     answers = answers_of(provider, old)
     ends = {
-        answer: ("".join(texts.values()), "".join([became[index] for index in texts]))
+        answer: _all_of("".join(texts.values()), "".join([became[index] for index in texts]))
         for answer, texts in answers.items()
     }
-    whole = ("".join(_texts(provider, old).values()), "".join(became.values()))
-    so_far: dict[Answer, tuple[str, str]] = dict.fromkeys(answers, ("", ""))
+    whole = _all_of("".join(_texts(provider, old).values()), "".join(became.values()))
+    so_far = {answer: end._replace(was_length=0, now_length=0) for answer, end in ends.items()}
     for index, event in enumerate(old):
         answer = None if event is None else answer_of(provider, event)
         if answer not in answers:
             yield [*so_far.values(), *ends.values(), whole]
             continue
         if text := answers[answer].get(index):
-            was, now = so_far[answer]
-            so_far[answer] = was + text, now + became[index]
+            said = so_far[answer]
+            so_far[answer] = said._replace(
+                was_length=said.was_length + len(text),
+                now_length=said.now_length + len(became[index]),
+            )
         yield [so_far[answer], ends[answer], *ends.values(), whole]
 
 
-def _restated(event: Event, pairs: Sequence[tuple[str, str]]) -> Event:
-    """*event* that says the second text of each of *pairs* where it said the first."""
+def _all_of(was: str, now: str) -> _Said:
+    return _Said(was, now, len(was), len(now))
+
+
+def _restated(event: Event, said: Sequence[_Said]) -> Event:
+    """*event* that says what is now said wherever it said what was."""
     payload = payload_of(event)
-    again = _replaced(payload, "", pairs)
+    again = _replaced(payload, "", said)
     return event if again == payload else event_with(event, again)
 
 
-def _replaced(value: object, key: str, pairs: Sequence[tuple[str, str]]) -> object:
+def _replaced(value: object, key: str, said: Sequence[_Said]) -> object:
     if isinstance(value, dict):
-        return {name: _replaced(each, name, pairs) for name, each in value.items()}
+        return {name: _replaced(each, name, said) for name, each in value.items()}
     if isinstance(value, list):
-        return [_replaced(each, key, pairs) for each in value]
+        return [_replaced(each, key, said) for each in value]
     if not isinstance(value, str) or key not in _TEXT_KEYS:
         return value
-    return next((now for was, now in pairs if was == value), value)
+    now = (each.again(value) for each in said)
+    return next((text for text in now if text is not None), value)

@@ -11,14 +11,18 @@ A role-only message, a ping, an empty delta or a report of usage carries no toke
 
 The functions that take one event look at that event alone. Where the stream is at hand, ask the
 provider that `detect` gives for it: it reads events by what the others have shown.
+
+A provider that isn't in the table is one value, added with `register`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamtape.providers.deltas import Deltas
 from streamtape.providers.payload import payload_of
 from streamtape.providers.provider import Provider
+from streamtape.providers.registry import register, registered
 from streamtape.providers.table import GENERIC, PROVIDERS
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GENERIC",
     "PROVIDERS",
+    "Deltas",
     "Provider",
     "carries_token",
     "detect",
@@ -37,6 +42,8 @@ __all__ = [
     "is_terminal",
     "output_tokens",
     "payload_of",
+    "register",
+    "registered",
     "stream_text",
     "token_text",
     "with_token_text",
@@ -45,6 +52,8 @@ __all__ = [
 
 def detect(events: Iterable[Event]) -> Provider | None:
     """The provider of a whole stream: that of the first event whose shape is known.
+
+    Those that were registered are asked first, then those of the table.
 
     `GENERIC` where no event's shape is, None where there are no events.
     """
@@ -117,4 +126,5 @@ def output_tokens(events: Iterable[Event]) -> int | None:
 
 def _provider_of(event: Event) -> Provider:
     payload = payload_of(event)
-    return next((one for one in PROVIDERS if one.matches(payload)), GENERIC)
+    known = (*registered(), *PROVIDERS)
+    return next((one for one in known if one.knows(event, payload)), GENERIC)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streamtape.providers.paths import paths_of
 from streamtape.providers.payload import event_with, payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamtape.providers.paths import Path
+    from streamtape.providers.paths import Path, Paths
     from streamtape.wire.sse import Event
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Deltas:
-    """What is to be known of an event with text before it can become two; the paths are in it.
+    """What is to be known of an event with text before it can become two.
+
+    All but ``number`` are paths, given as for a `Provider`. ``Deltas()`` is for events that say
+    nothing but their text, and may be said again with another.
 
     ``of``: which of several answers (choices, content blocks) the text belongs to. ``first`` and
     ``last``: what goes with the first and with the last of the two alone; before the last it is
@@ -24,11 +28,25 @@ class Deltas:
     counts the events of the stream.
     """
 
-    of: tuple[Path, ...] = ()
-    first: tuple[Path, ...] = ()
-    last: tuple[Path, ...] = ()
-    alone: tuple[Path, ...] = ()
-    number: str = ""
+    of: tuple[Path, ...]
+    first: tuple[Path, ...]
+    last: tuple[Path, ...]
+    alone: tuple[Path, ...]
+    number: str
+
+    def __init__(
+        self,
+        *,
+        of: Paths = (),
+        first: Paths = (),
+        last: Paths = (),
+        alone: Paths = (),
+        number: str = "",
+    ) -> None:
+        where = {"of": of, "first": first, "last": last, "alone": alone}
+        given: dict[str, object] = {name: paths_of(each) for name, each in where.items()}
+        for name, value in (given | {"number": number}).items():
+            object.__setattr__(self, name, value)  # as a frozen dataclass's own __init__ does
 
     def answer(self, event: Event) -> tuple[tuple[object, ...], ...]:
         """What stands at ``of`` in *event*: equal for the events of one answer.

@@ -5,24 +5,27 @@ r"""Paths: where in a JSON payload something stands, in one short string.
 | `` (nothing) | the payload itself |
 | `delta.text` | a key in an object, and a key in that |
 | `choices[]` | each member of an array |
+| `choices[0]` | its first member |
 | `[type=ping]` | an object whose `type` is `"ping"`; on an array, each such member |
-| `[type=a\|b]` | one of several values; `true` and `false` are written as in JSON |
+| `[type=a\|b]` | one of several values; `true`, `false` and whole numbers are written as in JSON |
 | `[type^=response.]` | an object whose `type` is text that starts so |
 | `[done]` | an object whose `done` is there, and neither null nor an empty string |
 | `[!thought]` | an object whose `thought` is missing, null or false |
 
-A path finds nothing where the payload has another shape. It never raises: payloads come from
-anywhere.
+They follow each other: `[kind=token]payload.piece` is the `piece` in the `payload` of an object
+whose `kind` is `"token"`. A path finds nothing where the payload has another shape. It never
+raises: payloads come from anywhere.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     Step = Callable[[object], Iterable[str | int | None]]
     """Where a value goes on: the keys or indexes of what it holds; None for the value itself."""
@@ -64,7 +67,15 @@ class Path:
 
 
 def path(written: str) -> Path:
-    """The path that is *written* so. Raises ValueError where it can't be read."""
+    """The path that is *written* so.
+
+    Raises ValueError where it can't be read, and for quotes, spaces and a second ``=`` that would
+    be taken for a part of a key or a value.
+    """
+    if not isinstance(written, str):
+        raise ValueError(  # noqa: TRY004 - as for all else that is no path
+            f"no path: {written!r} is no text; write it as 'delta.text' or '[type=ping]'"
+        )
     steps: list[Step] = []
     at = 0
     while at < len(written):
@@ -72,8 +83,16 @@ def path(written: str) -> Path:
         if step is None:
             raise ValueError(f"no path: {written!r} can't be read from {written[at:]!r} on")
         key, negated, test, relation, values = step.groups()
+        for name in (key or test, *(values or "").split("|")):
+            if name and (name != name.strip() or name[0] in "\"'="):
+                raise ValueError(
+                    f"no path: {written!r} has {name!r}, and no quotes, spaces or second '=' are"
+                    " needed: write [type=ping]"
+                )
         if key is not None:
             steps.append(_key(key))
+        elif test.isdecimal() and not negated and relation is None:
+            steps.append(_index(int(test)))
         elif not test:
             steps.append(_each)
         else:
@@ -82,9 +101,18 @@ def path(written: str) -> Path:
     return Path(written, tuple(steps))
 
 
-def paths(*written: str) -> tuple[Path, ...]:
-    """Several paths."""
-    return tuple(path(each) for each in written)
+def paths(*written: str | Path) -> tuple[Path, ...]:
+    """Several paths, each as it is written, or as it is."""
+    return tuple(each if isinstance(each, Path) else path(each) for each in written)
+
+
+Paths = str | Path | Iterable[str | Path]
+"""One path, or several."""
+
+
+def paths_of(given: Paths) -> tuple[Path, ...]:
+    """What somebody gave where one path or several are wanted. Raises ValueError, as `path`."""
+    return paths(given) if isinstance(given, str | Path) else paths(*given)
 
 
 def texts(where: Iterable[Path], payload: object) -> str:
@@ -100,12 +128,15 @@ def texts(where: Iterable[Path], payload: object) -> str:
     return ""
 
 
-def replace_texts(where: Iterable[Path], root: list[Any], text: str) -> bool:
-    """Put *text* where `texts` reads in the payload ``root[0]``; whether there is such a place.
+Places = list[list[tuple[Any, Any]]]
+"""``(holder, key)`` of strings that say one text together, as often as a payload says it."""
 
-    Where a path leads to several strings, the first gets the text and the others become empty. A
-    path that repeats what the first one says goes on to repeat it. Where all of them are empty, the
-    first path's string gets the text.
+
+def text_places(where: Iterable[Path], root: list[Any]) -> Places:
+    """Where `texts` reads in the payload ``root[0]``, for `put_text`; empty where it can't.
+
+    A path that repeats what the first one says is one more place. Where all of them are empty, it
+    is the first path's.
     """
     found = [
         [(holder, key) for holder, key in each.places(root) if isinstance(holder[key], str)]
@@ -115,15 +146,26 @@ def replace_texts(where: Iterable[Path], root: list[Any], text: str) -> bool:
     said = ["".join([holder[key] for holder, key in places]) for places in found]
     first = next((text for text in said if text), None)
     chosen = [places for places, was in zip(found, said, strict=True) if was == first]
-    for places in chosen or found[:1]:
-        for number, (holder, key) in enumerate(places):
+    return chosen or found[:1]
+
+
+def put_text(places: Places, text: str) -> None:
+    """Put *text* at all of *places*: where it is several strings, the others become empty."""
+    for strings in places:
+        for number, (holder, key) in enumerate(strings):
             holder[key] = "" if number else text
-    return bool(found)
 
 
 def _key(key: str) -> Step:
     def step(value: object) -> Iterable[str]:
         return (key,) if isinstance(value, dict) and key in value else ()
+
+    return step
+
+
+def _index(index: int) -> Step:
+    def step(value: object) -> Iterable[int]:
+        return (index,) if isinstance(value, list) and index < len(value) else ()
 
     return step
 
@@ -158,7 +200,7 @@ def _test(
 
 
 def _as_written(value: object) -> str:
-    """A string as it is, true and false as JSON writes them; '' for everything else."""
+    """A string as it is, true, false and a whole number as JSON writes them; '' for all else."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else ""
+    return str(value) if isinstance(value, str | int) else ""

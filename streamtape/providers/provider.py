@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streamtape.providers.paths import Path, paths, replace_texts, texts
+from streamtape.providers.paths import Path, Paths, paths, paths_of, put_text, text_places, texts
 from streamtape.providers.payload import (
     event_with,
     payload_of,
@@ -17,7 +17,7 @@ from streamtape.providers.payload import (
 from streamtape.wire.sse import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from streamtape.providers.deltas import Deltas
 
@@ -38,35 +38,103 @@ _ERROR_TEXTS = paths(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Provider:
-    """What is known of one provider's payloads; the paths are those of `providers.paths`.
+    """What is known of one provider's payloads.
 
-    ``shape``: a payload in which any of these leads to something is this provider's. ``text``: the
-    pieces of the answer that a reader sees. ``generated``: what else the model generates, namely
-    reasoning, refusals, and names and arguments of tool calls. ``ends``: leads to something in the
-    event that ends a stream where nothing went wrong; ``end_types`` are event types that do so.
+    Where something stands is written as a path, as in `providers.paths`: one of them, or several,
+    of which the first that leads to something counts.
+
+    ``name``: what it is called in what streamtape prints.
+
+    ``shape``: a payload in which any of these leads to something is this provider's. ``types``: so
+    is an event of one of these types, whatever its payload. One of the two is needed.
+
+    ``text``: the pieces of the answer that a reader sees; ``""`` is the payload itself, where
+    tokens are plain text. ``generated``: what else the model generates, namely reasoning, refusals,
+    and names and arguments of tool calls.
+
+    ``ends``: leads to something in the event that ends a stream where nothing went wrong;
+    ``end_types`` are types of events that do so (``[DONE]`` is known for all).
+
     ``usage``: the number of output tokens so far. ``errors``: an error, or its message, in a form
-    of the provider's own (``{"error": …}`` and ``event: error`` are known for all). ``inner``: the
-    payload comes as base64 in ``bytes``, and these providers may know what is inside.
+    of the provider's own (``{"error": …}`` and ``event: error`` are known for all).
+
     ``error_form``: the type and the data of the event by which the provider says that something
     broke; ``$message`` stands for what it says, any other ``$key`` for that key of the stream's
-    own answers. ``deltas``: how its events can be cut elsewhere; None where they can't.
+    own answers. ``deltas``: how its events can be cut elsewhere; None where they can't. ``inner``:
+    the payload comes as base64 in ``bytes``, and these providers may know what is inside.
+
+    Raises ValueError for what can't be read, and where no stream could be known as this one's.
     """
 
     name: str
     shape: tuple[Path, ...] = field(repr=False)
     text: tuple[Path, ...] = field(repr=False)
-    generated: tuple[Path, ...] = field(default=(), repr=False)
-    ends: tuple[Path, ...] = field(default=(), repr=False)
-    end_types: frozenset[str] = field(default=frozenset(), repr=False)
-    usage: tuple[Path, ...] = field(default=(), repr=False)
-    errors: tuple[Path, ...] = field(default=(), repr=False)
-    inner: tuple[Provider, ...] = field(default=(), repr=False)
-    error_form: tuple[str, str] = field(
-        default=("error", '{"error":{"message":$message}}'), repr=False
-    )
-    deltas: Deltas | None = field(default=None, repr=False)
+    generated: tuple[Path, ...] = field(repr=False)
+    ends: tuple[Path, ...] = field(repr=False)
+    end_types: frozenset[str] = field(repr=False)
+    types: frozenset[str] = field(repr=False)
+    usage: tuple[Path, ...] = field(repr=False)
+    errors: tuple[Path, ...] = field(repr=False)
+    error_form: tuple[str, str] = field(repr=False)
+    deltas: Deltas | None = field(repr=False)
+    inner: tuple[Provider, ...] = field(repr=False)
+
+    def __init__(  # noqa: PLR0913 - a row of a table, whose columns go by their names
+        self,
+        name: str,
+        *,
+        shape: Paths = (),
+        text: Paths = (),
+        generated: Paths = (),
+        ends: Paths = (),
+        end_types: str | Iterable[str] = (),
+        types: str | Iterable[str] = (),
+        usage: Paths = (),
+        errors: Paths = (),
+        error_form: tuple[str, str] = ("error", '{"error":{"message":$message}}'),
+        deltas: Deltas | None = None,
+        inner: Iterable[Provider] = (),
+    ) -> None:
+        where = {
+            "shape": shape,
+            "text": text,
+            "generated": generated,
+            "ends": ends,
+            "usage": usage,
+            "errors": errors,
+        }
+        given: dict[str, object] = {key: paths_of(each) for key, each in where.items()}
+        given |= {"name": name, "deltas": deltas, "inner": tuple(inner)}
+        given |= {"end_types": _words(end_types), "types": _words(types)}
+        given["error_form"] = tuple(error_form)
+        for key, value in given.items():
+            object.__setattr__(self, key, value)  # as a frozen dataclass's own __init__ does
+        self._refuse_what_is_none()
+
+    def _refuse_what_is_none(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ValueError(f"a provider needs a name, and {self.name!r} is none")
+        if not (self.shape or self.types or self.inner):
+            raise ValueError(
+                f"no stream would be known as that of {self.name!r}: say what only its payloads"
+                " have, such as shape='[kind]', or the types of its events"
+            )
+        if "message" in self.types:
+            raise ValueError(
+                f"types of {self.name!r} has 'message', which is the type of every event without"
+                " one: tell its payloads by their shape"
+            )
+        if len(self.error_form) != 2 or "$message" not in self.error_form[1]:
+            raise ValueError(
+                f"error_form of {self.name!r} must be the type and the data of an event, with"
+                f" $message in its data, not {self.error_form!r}"
+            )
+
+    def knows(self, event: Event, payload: object) -> bool:
+        """Whether *event*, whose payload is *payload*, is this provider's."""
+        return event.type in self.types or self.matches(payload)
 
     def matches(self, payload: object) -> bool:
         """Whether *payload*, as `payload_of` gives it, has this provider's shape."""
@@ -89,16 +157,29 @@ class Provider:
         place for a text or can't say this one: plain text may read as something else, and in JSON
         two halves of a surrogate pair are one character.
         """
+        writer = self._writer(event)
+        return None if writer is None else writer(text)
+
+    def _writer(self, event: Event) -> Callable[[str], Event | None] | None:
+        """What `with_token_text` gives for any text: *event*, which may be long, is read once."""
         if self._without_tokens(event):
             return None
         readers, payload = self._read(event)
         root = [payload]
-        if not replace_texts((path for one in readers for path in one.text), root, text):
+        places = text_places((path for one in readers for path in one.text), root)
+        if not places:
             return None
         outer = payload_of(event) if self.inner else None
         inside = outer is not None and unwrapped(outer) is not None
-        changed = event_with(event, wrapped(outer, root[0]) if inside else root[0])
-        return changed if self.token_text(changed) == text else None
+        # Only whether its data is plain text is still asked of it.
+        short = replace(event, data="" if payload == event.data else '""')
+
+        def write(text: str) -> Event | None:
+            put_text(places, text)
+            changed = event_with(short, wrapped(outer, root[0]) if inside else root[0])
+            return changed if self.token_text(changed) == text else None
+
+        return write
 
     def split(self, event: Event, pieces: Sequence[str]) -> list[Event] | None:
         """Events that carry *pieces*, at least one, in place of *event*, which carries text.
@@ -111,7 +192,10 @@ class Provider:
             pieces = ["".join(pieces)]
         if [*pieces] == [self.token_text(event)]:
             return [event]
-        made = [one for piece in pieces if (one := self.with_token_text(event, piece)) is not None]
+        write = self._writer(event)
+        if write is None:
+            return None
+        made = [one for piece in pieces if (one := write(piece)) is not None]
         if len(made) < len(pieces):
             return None
         if self.deltas is None or self.deltas.is_bare(event):
@@ -202,6 +286,10 @@ class Provider:
 def _leads_to_something(where: Iterable[Path], payload: object) -> bool:
     """Whether any of the paths leads to a value that isn't false, zero or empty."""
     return any(value for path in where for value in path.find(payload))
+
+
+def _words(given: str | Iterable[str]) -> frozenset[str]:
+    return frozenset((given,) if isinstance(given, str) else given)
 
 
 def _count(where: Iterable[Path], payload: object) -> int | None:

@@ -1,5 +1,7 @@
 """The table: what each provider's payloads look like, one row each. A new provider is one more row.
 
+Who can't add it here registers it: `providers.register`.
+
 Which row a payload belongs to is told from its shape alone, never from a host, so that filtered
 cassettes and gateways are known too. The first row whose shape fits is the one: a narrower shape
 stands before a wider one.

@@ -76,7 +76,10 @@ def _once_each(changes: list[C]) -> tuple[C, ...]:
 
 
 def _is_small(delivery: Delivery) -> bool:
-    """Whether it doesn't make an event of 64 KiB and cut that into 65,536."""
+    """Whether it doesn't make an event of 64 KiB and cut that into a thousand.
+
+    Drawing cuts in what comes of it, and reading it, would take longer than an example should.
+    """
     large = any(content.name == "large_event" for content in delivery.contents)
     return not (large and any(rewrite.name == "text_cuts" for rewrite in delivery.rewrites))
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from streamtape.delivery import Delivery, Pace, faults, middleboxes, rewrites
+from streamtape.delivery import Delivery, Pace, middleboxes, rewrites
 from streamtape.delivery.expression import parse
 
 
@@ -22,7 +22,7 @@ from streamtape.delivery.expression import parse
             "Delivery(pace=Pace(max_gap=1.5, virtual=True))",
             Delivery(pace=Pace(max_gap=1.5, virtual=True)),
         ),
-        ("Delivery(fault=faults.end_after(-1))", Delivery(fault=faults.end_after(-1))),
+        ("Delivery(cuts=(-0, 1))", Delivery(cuts=(0, 1))),
         (
             "Delivery(rewrites=(rewrites.crlf(), rewrites.comments(every=2)))",
             Delivery(rewrites=(rewrites.crlf(), rewrites.comments(every=2))),
@@ -56,6 +56,19 @@ def test_what_it_means(written: str, delivery: Delivery) -> None:
         ("middleboxes.wall()", "middleboxes has burst, coalescer, gzip_window, nginx"),
         ("Delivery(speed=2)", "unexpected keyword argument 'speed'"),
         ("Delivery(pace=-1)", "pace must be a positive number, not -1"),
+        (
+            "Delivery(cuts=(-1,))",
+            "cuts must be offsets in the body, whole numbers",
+        ),
+        (
+            "Delivery(fault=faults.status('429'))",
+            "faults.status: code must be the status of an error from 400 to 599, not '429'",
+        ),
+        (
+            "Delivery(cuts=middleboxes.nginx(0))",
+            "nginx: size must be a number of bytes, 1 ",
+        ),
+        ("Delivery(contents=(contents.nul(escaped=1),))", "escaped must be True or False, not 1"),
         ("rewrites.crlf()", "is Rewrite. Wrap it: Delivery(…)"),
         ("(Delivery(),)", "is tuple. Wrap it: Delivery(…)"),
         ("'bytes'", "is str. Wrap it: Delivery(…)"),

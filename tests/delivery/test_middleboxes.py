@@ -89,11 +89,11 @@ def test_a_delivery_through_one_is_printed_as_it_is_written(box: Middlebox) -> N
 
 
 def test_sizes_and_times_that_mean_nothing_are_refused() -> None:
-    for box in (middleboxes.nginx(0), middleboxes.gzip_window(-1)):
-        with pytest.raises(ValueError, match="size must be 1 byte or more"):
-            box.apply(tape(end=0))
-    with pytest.raises(ValueError, match="ms must be 0 or more, not -1"):
-        middleboxes.coalescer(-1).apply(tape(end=0))
+    for make, size in ((middleboxes.nginx, 0), (middleboxes.gzip_window, -1)):
+        with pytest.raises(ValueError, match="size must be a number of bytes, 1 or more"):
+            make(size)
+    with pytest.raises(ValueError, match="ms must be a number of milliseconds, 0 or more, not -1"):
+        middleboxes.coalescer(-1)
 
 
 @pytest.mark.parametrize(

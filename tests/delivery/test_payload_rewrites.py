@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import streamtape
 from streamtape import Event, Tape, encode
-from streamtape.delivery import Rewrite, rewrites
+from streamtape.delivery import Content, Delivery, Rewrite, contents, rewrites
 from streamtape.delivery.retelling import frames_of
 from streamtape.delivery.rewrites.data import events_of, with_data, with_each
-from streamtape.providers import is_terminal, output_tokens, stream_text, token_text
+from streamtape.providers import is_terminal, output_tokens, payload, stream_text, token_text
 from streamtape.wire.eventstream import build_message, read_messages
 from streamtape.wire.sse import BOM
 from tests import streams
@@ -198,10 +198,6 @@ class TestJson:
     def test_a_tape_that_it_does_not_concern_stays(self, rewrite: Rewrite, tape: Tape) -> None:
         assert rewrite.apply(tape) is tape
 
-    def test_lines_below_one_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="use 1 or more"):
-            rewrites.split_data(lines=0).apply(TAPES["openai_chat"])
-
 
 class TestData:
     """Other data in the frames of a tape."""
@@ -329,6 +325,83 @@ def pieces(text: str, at: int | tuple[int, ...]) -> list[str]:
         return [text[start : start + at] for start in range(0, len(text), at)]
     edges = [0, *sorted(set(at)), len(text)]
     return [piece for n, start in enumerate(edges[:-1]) if (piece := text[start : edges[n + 1]])]
+
+
+class TestLongText:
+    """The work is that of reading it a few times, and of a bounded number of deltas."""
+
+    MOST = 1024
+    LARGE = contents.large_event(200_000)
+
+    @staticmethod
+    def json_read(monkeypatch: pytest.MonkeyPatch, change: Rewrite | Content, tape: Tape) -> int:
+        """How many characters of JSON are read for *change*."""
+        read = 0
+        parse = payload.parsed
+
+        def counted(data: str) -> object:
+            nonlocal read
+            read += len(data)
+            return parse(data)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(payload, "parsed", counted)
+            change.apply(tape)
+        return read
+
+    @each_tape
+    @pytest.mark.parametrize("at", [1, 3])
+    def test_a_length_makes_a_bounded_number_of_deltas(self, name: str, at: int) -> None:
+        make, kind = streams.STREAMS[name]
+        tape = self.LARGE.apply(Tape.of(b"".join(make()), content_type=kind))
+        before, after = texts(tape), texts(rewrites.text_cuts(at=at).apply(tape))
+        assert "".join(after) == "".join(before)
+        assert len(after) <= self.MOST + len(before)
+        first = [each for each in after if len(each) == at]
+        assert len(first) >= self.MOST
+        assert after[: self.MOST] == first[: self.MOST]
+
+    def test_what_comes_after_them_keeps_its_deltas(self) -> None:
+        words = [f"{n:04} " for n in range(1000)]
+        tape = sse(*(json.dumps(delta(word)) for word in words))
+        after = texts(rewrites.text_cuts(at=2).apply(tape))
+        assert [*map(len, after[: self.MOST])] == [2] * self.MOST
+        struck = 2 * self.MOST // 5
+        assert after[self.MOST] == "".join(words)[2 * self.MOST : 5 * (struck + 1)]
+        assert after[self.MOST + 1 :] == words[struck + 1 :]
+
+    def test_offsets_cut_where_they_say(self) -> None:
+        tape = sse(json.dumps(delta("ab" * 2000)))
+        assert len(texts(rewrites.text_cuts(at=tuple(range(4000))).apply(tape))) == 4000
+
+    def test_a_long_event_is_not_read_again_for_each_of_its_pieces(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tape = self.LARGE.apply(TAPES["openai_chat"])
+        read = self.json_read(monkeypatch, rewrites.text_cuts(), tape)
+        assert len(tape.body) < read < 20 * len(tape.body)
+
+    def test_everything_together_is_small_again(self) -> None:
+        tape = Tape.of(
+            b'{"model":"m","message":{"content":"He"},"done":false}\n{"model":"m","done":true}\n',
+            content_type="application/x-ndjson",
+        )
+        told = tape.deliver(
+            Delivery(
+                cuts="bytes",
+                rewrites=(rewrites.json_escapes(), rewrites.text_cuts()),
+                contents=(contents.large_event(),),
+            )
+        )
+        assert len(told.events()) <= self.MOST + 3
+        assert len(told.chunks) < 4 * 65_536
+
+    def test_data_goes_over_as_many_lines_as_are_asked(self) -> None:
+        tape = sse(json.dumps({"list": [*range(500)]}))
+        told = rewrites.split_data(lines=100).apply(tape)
+        [lines] = [event.data.split("\n") for event in events(told)]
+        assert len(lines) == 100
+        assert max(map(len, lines)) < 3 * min(map(len, lines))
 
 
 class TestTextCuts:
@@ -464,11 +537,6 @@ class TestTextCuts:
         assert [token_text(event) or event.data for event in events(told)] == [
             '{"note": 1}', "abc", "d", '{"note": 2}'
         ]  # fmt: skip
-
-    @pytest.mark.parametrize("at", [0, -1, (3, -1)])
-    def test_what_cuts_nothing_is_refused(self, at: int | tuple[int, ...]) -> None:
-        with pytest.raises(ValueError, match="cuts no text"):
-            rewrites.text_cuts(at=at).apply(TAPES["openai_chat"])
 
 
 @pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus of recorded streams")

@@ -479,44 +479,11 @@ class TestWhatIsTried:
         assert found == {"by_openai": expected, "by_httpx_sse": expected}
 
 
-class TestArguments:
-    @pytest.mark.parametrize(
-        "rewrite",
-        [
-            *(make(every=0) for make in (*BETWEEN, *INSIDE, rewrites.retry_blocks)),
-            rewrites.comments(text="a\ndata: b"),
-            rewrites.comment_lines(text="a\rdata: b"),
-            rewrites.empty_named_events(type="a\n"),
-            rewrites.comments(text="\ud800"),
-            rewrites.retry_blocks(ms=-1),
-            rewrites.coding(name="lzma"),
-        ],
-        ids=repr,
-    )
-    def test_one_that_makes_no_sense_is_refused(self, rewrite: Rewrite) -> None:
-        with pytest.raises(ValueError, match=r"chooses nothing|line end|surrogates|no "):
-            rewrite.apply(sse(b"data: a\n\n"))
-
-    def test_blank_lines_of_json_are_counted_in_the_same_way(self) -> None:
-        with pytest.raises(ValueError, match="every=0 chooses nothing"):
-            rewrites.blank_lines(every=0).apply(json_lines(b"1\n"))
-
+class TestValues:
     @given(wire_rewrites)
     def test_a_repr_is_read_back(self, rewrite: Rewrite) -> None:
         delivery = Delivery(rewrites=(rewrite,))
         assert parse(repr(delivery)) == delivery
-
-    @pytest.mark.parametrize(
-        ("rewrite", "name"),
-        [
-            (rewrites.comments(text="\n"), "text"),
-            (rewrites.comment_lines(text="\n"), "text"),
-            (rewrites.empty_named_events(type="\n"), "type"),
-        ],
-    )
-    def test_the_one_that_is_refused_is_named(self, rewrite: Rewrite, name: str) -> None:
-        with pytest.raises(ValueError, match=rf"^{name}='\\n' has a line end"):
-            rewrite.apply(sse(STREAM))
 
 
 class TestPage:

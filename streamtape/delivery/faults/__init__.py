@@ -1,7 +1,9 @@
 """Faults: ways in which a stream goes wrong. A right client says so, in bounded time.
 
-Each is a value for ``Delivery(fault=…)``. ``k`` counts events from 1 and is clamped to those that
-the tape has. Where a fault comes *after* event k, ``k=0`` is before the first one. A fault strikes
+Each is a value for ``Delivery(fault=…)``. ``k`` counts events from 1, and one that is larger than
+the tape has events means the last of them. Where a fault comes *after* event k, ``k=0`` is before
+the first one. Any other ``k`` is refused, as every argument is that means nothing: a maker raises
+ValueError. A fault strikes
 what would have been delivered: the chunks before it stay as the delivery cut them. A tape that a
 fault doesn't concern, such as a body without events, comes back as it is.
 

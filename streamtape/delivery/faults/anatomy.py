@@ -53,9 +53,9 @@ class Anatomy:
     terminals: tuple[int, ...]
     """The numbers, from 1, of the events that end the stream as it ends when nothing is wrong."""
 
-    def clamped(self, k: int, *, least: int = 0) -> int:
-        """The number of the event that *k* means here; 0 where there are none."""
-        return min(max(k, least), len(self.events))
+    def clamped(self, k: int) -> int:
+        """The number of the event that *k* means here: the last one where there are fewer."""
+        return min(k, len(self.events))
 
     def at(self, k: int) -> Placed:
         """Event *k*, from 1."""
@@ -83,11 +83,16 @@ class Anatomy:
 
 def anatomy(tape: Tape) -> Anatomy:
     """The anatomy of *tape*'s body."""
-    return _anatomy(tape.framing, tape.body)
+    # Of those who may be asked: another provider may know the same body.
+    return _anatomy(tape.framing, tape.body, providers.registered())
 
 
 @lru_cache(maxsize=_BODIES)
-def _anatomy(framing: Framing, body: bytes) -> Anatomy:
+def _anatomy(
+    framing: Framing,
+    body: bytes,
+    registered: tuple[providers.Provider, ...],  # noqa: ARG001 - a part of the cache's key
+) -> Anatomy:
     reader = event_reader(framing)
     edges = [0, *frame_ends(framing, body)]
     frames = tuple(body[start:end] for start, end in pairwise(edges))

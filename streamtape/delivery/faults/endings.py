@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import BEFORE, EVENT, FLAG, number, optional, whole
 from streamtape.delivery.change import fault
 from streamtape.delivery.faults.anatomy import (
     OK,
@@ -53,7 +54,7 @@ def _untold(tape: Tape, fault: Fault) -> Allowed:
     return untold(tape, _k(fault))
 
 
-@fault("the stream ends, as a whole one does, after event {k}", _untold)
+@fault("the stream ends, as a whole one does, after event {k}", _untold, k=BEFORE)
 def end_after(tape: Tape, k: int) -> Tape:
     """The server ends the stream properly, but after event *k*."""
     body = anatomy(tape)
@@ -64,14 +65,19 @@ def _inside(tape: Tape, fault: Fault) -> Allowed:
     return untold(tape, _k(fault) - 1)
 
 
-@fault("the stream ends inside event {k}", _inside)
+@fault(
+    "the stream ends inside event {k}",
+    _inside,
+    k=EVENT,
+    at=optional(whole(1, what="a number of bytes")),
+)
 def end_inside(tape: Tape, k: int, at: int | None = None) -> Tape:
     """The server ends the stream properly, but *at* so many bytes into the frame of event *k*.
 
     Without *at*: inside the first character of more than one byte there is, else half way.
     """
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
+    k = body.clamped(k)
     if not k:
         return tape
     placed = body.at(k)
@@ -92,7 +98,8 @@ def _unfinished(tape: Tape, fault: Fault) -> Allowed:  # noqa: ARG001 - as `Faul
 def no_last_blank_line(tape: Tape) -> Tape:
     """The stream ends with the line end of its last line. In NDJSON, without that too."""
     if tape.framing == "sse":
-        ending = _LAST_BLANK_LINES.search(tape.body)
+        # From where they begin: a search would look at each run of blank lines in the body.
+        ending = _LAST_BLANK_LINES.match(tape.body, len(tape.body.rstrip(b"\r\n")))
         return tape if ending is None else cut_off(tape, ending.end(1))
     if tape.framing == "ndjson":
         ending = _LAST_LINE_END.search(tape.body)
@@ -116,28 +123,38 @@ def no_terminal(tape: Tape) -> Tape:
     return retold(tape, frames)
 
 
-@fault("the connection is reset after event {k}", _told)
+@fault("the connection is reset after event {k}", _told, k=BEFORE)
 def reset_after(tape: Tape, k: int) -> Tape:
     """The peer resets the connection (TCP RST) after event *k*: a read error."""
     body = anatomy(tape)
     return cut_off(tape, body.end_of(body.clamped(k)), "error", "read", RESET)
 
 
-@fault("the connection is closed after event {k}, before the end of the chunked coding", _told)
+@fault(
+    "the connection is closed after event {k}, before the end of the chunked coding",
+    _told,
+    k=BEFORE,
+)
 def not_terminated(tape: Tape, k: int) -> Tape:
     """The last, empty chunk of the transfer coding never comes (RFC 9112, 8): a protocol error."""
     body = anatomy(tape)
     return cut_off(tape, body.end_of(body.clamped(k)), "error", "protocol", NOT_TERMINATED)
 
 
-@fault("nothing comes after event {k}, until the client's read times out", _told)
+@fault("nothing comes after event {k}, until the client's read times out", _told, k=BEFORE)
 def read_timeout_after(tape: Tape, k: int) -> Tape:
     """The client's read times out after event *k*: at once, whatever its timeout is."""
     body = anatomy(tape)
     return cut_off(tape, body.end_of(body.clamped(k)), "error", "read-timeout", TIMED_OUT)
 
 
-@fault("{seconds} s pass before event {k} comes", OK)
+@fault(
+    "{seconds} s pass before event {k} comes",
+    OK,
+    k=EVENT,
+    seconds=number("a number of seconds"),
+    keepalives=FLAG,
+)
 def stall(tape: Tape, k: int, seconds: float = 60.0, *, keepalives: bool = False) -> Tape:
     """Everything from the first byte of event *k* on comes *seconds* later.
 
@@ -146,8 +163,8 @@ def stall(tape: Tape, k: int, seconds: float = 60.0, *, keepalives: bool = False
     line in NDJSON; nothing in an event stream of AWS), so no read has to wait longer than that.
     """
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
-    if not k or seconds <= 0:
+    k = body.clamped(k)
+    if not k or not seconds:
         return tape
     offset = body.end_of(k - 1)
     cut = split(tape, offset)

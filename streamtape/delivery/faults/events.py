@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import EVENT, optional, whole
 from streamtape.delivery.change import fault
 from streamtape.delivery.faults.anatomy import (
     OK,
@@ -34,7 +35,7 @@ _DATA_VALUE = re.compile(rb"(?:\A|[\r\n])data: ?([^\r\n]*)")
 def _event(tape: Tape, fault: Fault) -> tuple[Anatomy, int]:
     body, k = anatomy(tape), fault.given["k"]
     assert isinstance(k, int)
-    return body, body.clamped(k, least=1)
+    return body, body.clamped(k)
 
 
 def _glued(tape: Tape, fault: Fault) -> Allowed:
@@ -48,14 +49,19 @@ def _glued(tape: Tape, fault: Fault) -> Allowed:
     return _UNKNOWN
 
 
-@fault("the rest of event {k} is missing, and the next one is glued to the half of it", _glued)
+@fault(
+    "the rest of event {k} is missing, and the next one is glued to the half of it",
+    _glued,
+    k=EVENT,
+    at=optional(whole(1, what="a number of bytes")),
+)
 def glued(tape: Tape, k: int, at: int | None = None) -> Tape:
     """Of the frame of event *k* only *at* bytes come (without *at*: half of them), then the next.
 
     As where two writers share a connection, or a proxy loses a buffer.
     """
     body = anatomy(tape)
-    k = min(body.clamped(k, least=1), len(body.events) - 1)
+    k = min(k, len(body.events) - 1)
     if k < 1:
         return tape
     place = body.at(k).frame
@@ -64,11 +70,11 @@ def glued(tape: Tape, k: int, at: int | None = None) -> Tape:
     return _with_frame(tape, body, place, frame[: min(max(at, 1), len(frame) - 1)])
 
 
-@fault("the JSON of event {k} lacks its last bracket", OK)
+@fault("the JSON of event {k} lacks its last bracket", OK, k=EVENT)
 def broken_json(tape: Tape, k: int) -> Tape:
     """The payload of event *k* is no JSON any more. It comes whole where it never was any."""
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
+    k = body.clamped(k)
     if not k or not is_json(body.at(k).event):
         return tape
     place = body.at(k).frame
@@ -89,11 +95,11 @@ def _duplicated(tape: Tape, fault: Fault) -> Allowed:
     return OK if body.provider.carries_token(body.at(k).event) else _UNKNOWN
 
 
-@fault("event {k} comes twice", _duplicated)
+@fault("event {k} comes twice", _duplicated, k=EVENT)
 def duplicated(tape: Tape, k: int) -> Tape:
     """Event *k* comes again right after itself, byte for byte."""
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
+    k = body.clamped(k)
     if not k:
         return tape
     placed = body.at(k)
@@ -103,19 +109,19 @@ def duplicated(tape: Tape, k: int) -> Tape:
     return with_inserted(tape, placed.end, again)
 
 
-@fault("event {k} is lost", _UNKNOWN)
+@fault("event {k} is lost", _UNKNOWN, k=EVENT)
 def lost(tape: Tape, k: int) -> Tape:
     """Event *k* never comes."""
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
+    k = body.clamped(k)
     return _with_frame(tape, body, body.at(k).frame, b"") if k else tape
 
 
-@fault("event {k} and the one after it come in the other order", _UNKNOWN)
+@fault("event {k} and the one after it come in the other order", _UNKNOWN, k=EVENT)
 def swapped(tape: Tape, k: int) -> Tape:
     """Event *k* + 1 comes before event *k*."""
     body = anatomy(tape)
-    k = min(body.clamped(k, least=1), len(body.events) - 1)
+    k = min(k, len(body.events) - 1)
     if k < 1:
         return tape
     first, second = body.at(k).frame, body.at(k + 1).frame
@@ -132,14 +138,14 @@ def _invalid(tape: Tape, fault: Fault) -> Allowed:
     return OK | OTHER if _event(tape, fault)[1] else OK
 
 
-@fault("a byte that is no UTF-8 is in the payload of event {k}", _invalid)
+@fault("a byte that is no UTF-8 is in the payload of event {k}", _invalid, k=EVENT)
 def invalid_utf8(tape: Tape, k: int) -> Tape:
     """A byte 0xFF stands in the payload of event *k*, in JSON at the end of a string.
 
     In an event stream it is read as U+FFFD (WHATWG); in JSON it is an error (RFC 8259, 8.1).
     """
     body = anatomy(tape)
-    k = body.clamped(k, least=1)
+    k = body.clamped(k)
     if not k or body.at(k).event.data.strip() == "[DONE]":
         return tape
     place = body.at(k).frame

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import number
 from streamtape.delivery.change import fault
 from streamtape.delivery.faults.anatomy import OK, anatomy, cut_off, told
 from streamtape.delivery.faults.endings import NOT_TERMINATED
@@ -27,7 +28,11 @@ def _cut(tape: Tape, fault: Fault) -> Allowed:
     return told(tape, sum(body.end_of(k) <= offset for k in range(1, len(body.events) + 1)))
 
 
-@fault("the connection is cut where nothing comes for {seconds:g} s", _cut)
+@fault(
+    "the connection is cut where nothing comes for {seconds:g} s",
+    _cut,
+    seconds=number("a number of seconds", above=0),
+)
 def idle_cut(tape: Tape, seconds: float = 60.0) -> Tape:
     """A proxy closes a connection on which nothing came for longer than *seconds*.
 
@@ -35,11 +40,7 @@ def idle_cut(tape: Tape, seconds: float = 60.0) -> Tape:
     default. Before the response's head it answers 504 (RFC 9110, 15.6.5); after it, the end of the
     chunked coding never comes: a protocol error. A tape without such a silence comes back as it
     is, so `stall` or a pace of more than 1 may be needed beside it.
-
-    Raises ValueError where *seconds* is not positive.
     """
-    if seconds <= 0:
-        raise ValueError(f"seconds must be more than 0, not {seconds!r}")
     limit_ns = round(seconds * 1e9)
     found = _silence(tape, seconds)
     if found is None:

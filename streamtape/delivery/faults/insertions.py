@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Literal, get_args
 
 from streamtape import providers
+from streamtape.delivery.arguments import BEFORE, one_of
 from streamtape.delivery.change import fault
 from streamtape.delivery.faults.anatomy import (
     OK,
@@ -45,19 +46,20 @@ def _ended(tape: Tape, fault: Fault) -> Allowed:
     return OK | PART if body.ended_by(body.clamped(k)) else OK
 
 
-@fault("after event {k} the stream tells of an error, in the form {form!r}, and ends", _ended)
+@fault(
+    "after event {k} the stream tells of an error, in the form {form!r}, and ends",
+    _ended,
+    k=BEFORE,
+    form=one_of(*get_args(Form)),
+)
 def error_event(tape: Tape, k: int, form: Form = "provider") -> Tape:
     """An error in the stream in place of the events after *k*.
 
     *form*: ``"provider"`` is how the provider of this stream tells it; ``"data"`` an event without
     a type whose data is ``{"error": {…}}``; ``"event"`` the same with the type ``error``;
     ``"bare"`` is ``event: error`` whose data is the error itself, not under a key ``error``. What
-    a framing can't carry leaves the tape as it is. Raises ValueError for another form.
+    a framing can't carry leaves the tape as it is.
     """
-    if form not in get_args(Form):
-        raise ValueError(
-            f"unknown form of an error {form!r}: use one of {', '.join(map(repr, get_args(Form)))}"
-        )
     body = anatomy(tape)
     event = _error(body, form)
     if event is None:
@@ -83,19 +85,19 @@ def _foreign(tape: Tape, fault: Fault) -> Allowed:  # noqa: ARG001 - as `Fault.j
     return OK | OTHER if anatomy(tape).generic else OK
 
 
-@fault("after event {k} comes the data ': keepalive'", _foreign)
+@fault("after event {k} comes the data ': keepalive'", _foreign, k=BEFORE)
 def keepalive_data(tape: Tape, k: int) -> Tape:
     """``data: : keepalive``: a comment that a server's library wrapped as data (SSE only)."""
     return _inserted(tape, k, Event(data=KEEPALIVE))
 
 
-@fault("after event {k} comes a ping with empty data", _foreign)
+@fault("after event {k} comes a ping with empty data", _foreign, k=BEFORE)
 def empty_event(tape: Tape, k: int) -> Tape:
     """``event: ping`` with an empty ``data`` field (SSE only)."""
     return _inserted(tape, k, Event("ping", ""))
 
 
-@fault("after event {k} comes an event of an unknown type", _foreign)
+@fault("after event {k} comes an event of an unknown type", _foreign, k=BEFORE)
 def unknown_event(tape: Tape, k: int) -> Tape:
     """``event: streamtape.notice`` with a JSON object (SSE only)."""
     return _inserted(tape, k, Event(UNKNOWN_TYPE, json.dumps({"notice": NOTICE})))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, get_args
 
+from streamtape.delivery.arguments import EVENT, LINE, Argument, number, one_of, whole
 from streamtape.delivery.change import Fault, fault
 from streamtape.delivery.faults.anatomy import OK, OTHER, PART, anatomy, cut_off, retold, settled
 from streamtape.delivery.faults.endings import RESET
@@ -28,7 +29,13 @@ _HTML = (
 _TYPES = {429: "rate_limit_error", 529: "overloaded_error"}
 
 
-@fault("the server answers {code} and sends no stream", OK)
+@fault(
+    "the server answers {code} and sends no stream",
+    OK,
+    code=whole(400, 599, what="the status of an error"),
+    retry_after=number("a number of seconds"),
+    content_type=LINE,
+)
 def status(
     tape: Tape, code: int = 429, retry_after: float = 0.001, content_type: str = "application/json"
 ) -> Tape:
@@ -80,14 +87,13 @@ def _document(tape: Tape, fault: Fault) -> Allowed:  # noqa: ARG001 - as `Fault.
     return OK if anatomy(tape).terminals else OK | PART
 
 
-@fault("the body is a document, {kind}, under the stream's content type", _document)
+@fault(
+    "the body is a document, {kind}, under the stream's content type",
+    _document,
+    kind=one_of(*get_args(Kind)),
+)
 def wrong_body(tape: Tape, kind: Kind = "html") -> Tape:
-    """A gateway's page or a JSON object with the status and the headers of the stream.
-
-    Raises ValueError for another kind.
-    """
-    if kind not in get_args(Kind):
-        raise ValueError(f"unknown kind of document {kind!r}: use 'html' or 'json'")
+    """A gateway's page or a JSON object with the status and the headers of the stream."""
     body = _HTML if kind == "html" else _error_body(tape, 500)
     head_ns = tape.head_ns or 0
     return replace(
@@ -106,7 +112,11 @@ def _first(tape: Tape, fault: Fault) -> Allowed:
     return inner.allowed(tape) | OK
 
 
-@fault("on the first attempt {fault.sentence}; the second one is whole", _first)
+@fault(
+    "on the first attempt {fault.sentence}; the second one is whole",
+    _first,
+    fault=Argument("one of streamtape.delivery.faults", lambda value: isinstance(value, Fault)),
+)
 def first_attempt(tape: Tape, fault: Fault) -> tuple[Tape, ...]:
     """Only a client's first request meets with *fault*. Who tries again gets the whole stream."""
     broken = fault.apply(tape)
@@ -120,23 +130,22 @@ def _reconnected(tape: Tape, fault: Fault) -> Allowed:
     return more.get(fault.given["then"], OK)
 
 
-@fault("the connection is reset after event {k}; who connects again gets: {then}", _reconnected)
+@fault(
+    "the connection is reset after event {k}; who connects again gets: {then}",
+    _reconnected,
+    k=EVENT,
+    then=one_of(*get_args(Then)),
+)
 def reconnect(tape: Tape, k: int, then: Then = "resume") -> tuple[Tape, ...]:
     """As an ``EventSource`` meets it (SSE only): a reset after event *k*, and another connection.
 
     *then*: what the next request gets, which should have ``Last-Event-ID``. ``"resume"`` are the
     events after *k*, ``"all"`` the whole stream again, ``"skip"`` the events after *k* + 1,
     ``"204"`` no content. Every later request gets a 204, by which the standard tells a client to
-    stop. ``retry: 1`` in the first event lets it try again after a millisecond. Raises ValueError
-    for another word.
+    stop. ``retry: 1`` in the first event lets it try again after a millisecond.
     """
-    if then not in get_args(Then):
-        raise ValueError(
-            f"unknown word {then!r} for what comes then: use one of"
-            f" {', '.join(map(repr, get_args(Then)))}"
-        )
     body = anatomy(tape)
-    k = min(body.clamped(k, least=1), len(body.events) - 1)
+    k = min(k, len(body.events) - 1)
     if body.framing != "sse" or k < 1:
         return (tape,)
     quick = _with_retry(tape)

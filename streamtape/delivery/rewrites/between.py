@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import EVERY, LINE, whole
 from streamtape.delivery.change import rewrite
 from streamtape.delivery.retelling import frames_of
 from streamtape.delivery.rewrites.blocks import (
@@ -17,9 +18,7 @@ from streamtape.delivery.rewrites.blocks import (
     Block,
     Line,
     Stream,
-    one_line,
     reframed,
-    require_every,
     rewritten,
 )
 from streamtape.wire.sse import BOM
@@ -55,7 +54,6 @@ def _between_events(tape: Tape, every: int, texts: Texts) -> Tape:
 
     Events count from 1, and the end of the stream counts as one more.
     """
-    require_every(every)
 
     def change(stream: Stream) -> Stream:
         blocks = list(stream.blocks)
@@ -80,14 +78,14 @@ def _between_events(tape: Tape, every: int, texts: Texts) -> Tape:
     return rewritten(tape, change)
 
 
-@rewrite('a comment alone, ":{text}", before 1 event of each {every}')
+@rewrite('a comment alone, ":{text}", before 1 event of each {every}', every=EVERY, text=LINE)
 def comments(tape: Tape, every: int = 1, text: str = " ping") -> Tape:
     """A block of one comment, as servers send to keep a connection open."""
-    comment = b":" + one_line("text", text)
+    comment = b":" + text.encode()
     return _between_events(tape, every, lambda _: (comment, b""))
 
 
-@rewrite("{count} more blank lines before 1 event of each {every}")
+@rewrite("{count} more blank lines before 1 event of each {every}", every=EVERY, count=whole(0))
 def blank_lines(tape: Tape, every: int = 1, count: int = 2) -> Tape:
     """Blank lines beyond the one that ends an event. NDJSON too, where lines count as events."""
     if tape.framing == "ndjson":
@@ -96,7 +94,6 @@ def blank_lines(tape: Tape, every: int = 1, count: int = 2) -> Tape:
 
 
 def _blank_lines_between_json(tape: Tape, every: int, count: int) -> Tape:
-    require_every(every)
     frames = frames_of(tape)
     blank = (CRLF if frames and frames[0].endswith(CRLF) else LF) * count
     bom = BOM if tape.body.startswith(BOM) else b""
@@ -109,23 +106,26 @@ def _blank_lines_between_json(tape: Tape, every: int, count: int) -> Tape:
     return reframed(tape, told)
 
 
-@rewrite("the reconnection time in force, or {ms} ms, alone before 1 event of each {every}")
+@rewrite(
+    "the reconnection time in force, or {ms} ms, alone before 1 event of each {every}",
+    every=EVERY,
+    ms=whole(0, what="a number of milliseconds"),
+)
 def retry_blocks(tape: Tape, every: int = 1, ms: int = 3000) -> Tape:
     """A block of one ``retry`` field. A reconnection time that the stream has set is repeated."""
-    if ms < 0:
-        raise ValueError(f"ms={ms!r} is no reconnection time: a retry field has digits only")
     default = b"%d" % ms
     return _between_events(tape, every, lambda now: (b"retry: " + (now.retry or default), b""))
 
 
-@rewrite("the last event ID once more, alone, before 1 event of each {every}")
+@rewrite("the last event ID once more, alone, before 1 event of each {every}", every=EVERY)
 def id_blocks(tape: Tape, every: int = 1) -> Tape:
     """A block of one ``id`` field that repeats the ID in force, also where that is empty."""
     return _between_events(tape, every, lambda now: (_id(now.last_event_id), b""))
 
 
 @rewrite(
-    "another last event ID and then the one in force, each alone, before 1 event of each {every}"
+    "another last event ID and then the one in force, each alone, before 1 event of each {every}",
+    every=EVERY,
 )
 def passing_ids(tape: Tape, every: int = 1) -> Tape:
     """Two blocks of one ``id`` field each: another ID, then the one in force.
@@ -145,10 +145,10 @@ def _id(value: bytes) -> bytes:
     return b"id: " + value if value else b"id:"
 
 
-@rewrite('an event "{type}" without data before 1 event of each {every}')
+@rewrite('an event "{type}" without data before 1 event of each {every}', every=EVERY, type=LINE)
 def empty_named_events(tape: Tape, every: int = 1, type: str = "ping") -> Tape:  # noqa: A002 - the field's name in `Event`
     """A block of one ``event`` field: without data nothing is dispatched."""
-    field = b"event: " + one_line("type", type)
+    field = b"event: " + type.encode()
     return _between_events(tape, every, lambda _: (field, b""))
 
 

@@ -161,18 +161,3 @@ def in_groups(lines: Iterable[Line]) -> list[list[Line]]:
     first = {name: place for place, name in reversed(list(enumerate(f.name for f in fields)))}
     fields.sort(key=lambda line: first[line.name])
     return [list(group) for _, group in groupby(fields, key=lambda line: line.name)]
-
-
-def require_every(every: int) -> None:
-    """Raise ValueError where *every* counts nothing."""
-    if every < 1:
-        raise ValueError(
-            f"every={every!r} chooses nothing: use 1 for each event, 2 for each second"
-        )
-
-
-def one_line(name: str, text: str) -> bytes:
-    """*text* in UTF-8. Raises ValueError where it is more than one line, or has no UTF-8."""
-    if "\r" in text or "\n" in text:
-        raise ValueError(f"{name}={text!r} has a line end: what follows it would be another line")
-    return text.encode()

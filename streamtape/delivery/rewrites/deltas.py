@@ -10,11 +10,15 @@ from streamtape import providers
 from streamtape.delivery.rewrites.data import events_of, only_data, with_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streamtape.providers import Provider
     from streamtape.tape import Tape
     from streamtape.wire.sse import Event
+
+MOST_PIECES = 1024
+"""So many deltas of one length `recut` makes of an answer: enough to meet what a client gets wrong
+between two of them, and few enough for an answer of a megabyte."""
 
 Answer = tuple[tuple[object, ...], ...]
 
@@ -82,8 +86,19 @@ def recut(tape: Tape, at: int | tuple[int, ...]) -> Tape:
         ends = list(accumulate(map(len, answer.values())))
         indexes = list(answer)
         pieces |= {index: [] for index in indexes}
-        offsets = range(at, len(text), at) if isinstance(at, int) else sorted({*at})
-        cuts = [0, *(offset for offset in offsets if 0 < offset < len(text)), len(text)]
+        cuts = [0, *_offsets(at, ends), len(text)]
         for start, end in pairwise(cuts):
             pieces[indexes[bisect_left(ends, end)]].append(text[start:end])
     return with_pieces(tape, provider, pieces)
+
+
+def _offsets(at: int | tuple[int, ...], ends: Sequence[int]) -> Iterator[int]:
+    """Where *at* cuts a text inside, ascending; *ends* are where its own deltas end."""
+    length = ends[-1]
+    if not isinstance(at, int):
+        yield from (offset for offset in sorted({*at}) if 0 < offset < length)
+        return
+    cut = range(at, length, at)[:MOST_PIECES]
+    yield from cut
+    if len(cut) == MOST_PIECES:
+        yield from (end for end in ends if cut[-1] < end < length)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import EVERY, FLAG, LINE
 from streamtape.delivery.change import rewrite
 from streamtape.delivery.rewrites.blocks import (
     FIELDS,
@@ -14,8 +15,6 @@ from streamtape.delivery.rewrites.blocks import (
     Line,
     Stream,
     in_groups,
-    one_line,
-    require_every,
     rewritten,
 )
 
@@ -77,10 +76,9 @@ def reordered_fields(tape: Tape) -> Tape:
     return rewritten(tape, lambda stream: stream.with_events(reordered))
 
 
-@rewrite("an unknown field in 1 event of each {every}")
+@rewrite("an unknown field in 1 event of each {every}", every=EVERY)
 def unknown_fields(tape: Tape, every: int = 1) -> Tape:
     """A field whose name neither the standard nor the stream knows, first in the event."""
-    require_every(every)
 
     def change(stream: Stream) -> Stream:
         taken = {line.name for block in stream.blocks for line in block}
@@ -95,11 +93,12 @@ def unknown_fields(tape: Tape, every: int = 1) -> Tape:
     return rewritten(tape, change)
 
 
-@rewrite('comments, ":{text}", before every line of 1 event of each {every}')
+@rewrite(
+    'comments, ":{text}", before every line of 1 event of each {every}', every=EVERY, text=LINE
+)
 def comment_lines(tape: Tape, every: int = 1, text: str = "") -> Tape:
     """Comments inside an event: before each of its lines, and before its blank line."""
-    require_every(every)
-    comment = b":" + one_line("text", text)
+    comment = b":" + text.encode()
 
     def commented(block: Block) -> Block:
         lines = [new for line in block.lines for new in (Line(comment, line.end), line)]
@@ -108,7 +107,7 @@ def comment_lines(tape: Tape, every: int = 1, text: str = "") -> Tape:
     return rewritten(tape, lambda stream: stream.with_events(commented, every))
 
 
-@rewrite('"event: message" spelled out where that is the type: {spelled}')
+@rewrite('"event: message" spelled out where that is the type: {spelled}', spelled=FLAG)
 def message_type(tape: Tape, *, spelled: bool = True) -> Tape:
     """The type that events without one have: written out in each of them, or left out of each."""
     change = _with_type if spelled else _without_type

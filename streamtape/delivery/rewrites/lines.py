@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import INTEGER
 from streamtape.delivery.change import rewrite
 from streamtape.delivery.retelling import frames_of
 from streamtape.delivery.rewrites.blocks import (
@@ -59,7 +60,9 @@ def _ended_by(end: bytes, tape: Tape) -> Tape:
     return reframed(tape, [_ANY_LINE_END.sub(end, frame) for frame in frames_of(tape)])
 
 
-@rewrite("LF, CR and CRLF at the ends of lines, mixed, also in the two that end an event")
+@rewrite(
+    "LF, CR and CRLF at the ends of lines, mixed, also in the two that end an event", seed=INTEGER
+)
 def mixed_line_ends(tape: Tape, seed: int = 0) -> Tape:
     """Line ends drawn from LF, CR and CRLF, always the same ones for the same *seed*.
 

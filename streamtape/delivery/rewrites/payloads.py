@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from streamtape.delivery.arguments import Argument, is_whole, whole
 from streamtape.delivery.change import rewrite
 from streamtape.delivery.rewrites.data import with_each
 from streamtape.delivery.rewrites.deltas import recut
@@ -13,6 +15,8 @@ from streamtape.providers import payload_of
 from streamtape.wire.sse import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamtape.tape import Tape
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -39,23 +43,32 @@ def json_raw(tape: Tape) -> Tape:
     return with_each(tape, lambda data: _ESCAPE.sub(_raw, data) if _is_json(data) else data)
 
 
-@rewrite("each JSON payload over {lines} data lines, cut between its tokens", level="payload")
+@rewrite(
+    "each JSON payload over {lines} data lines, cut between its tokens",
+    level="payload",
+    lines=whole(1),
+)
 def split_data(tape: Tape, lines: int = 2) -> Tape:
     """A line feed is white space of JSON, and in an event stream it divides data into fields.
 
     The pieces are about equally long; a payload with few tokens has fewer of them. In other
     framings a line feed would end the frame, so they stay as they are.
-
-    Raises ValueError where *lines* is below 1.
     """
-    if lines < 1:
-        raise ValueError(f"lines={lines!r}: data has at least one line, so use 1 or more")
     if tape.framing != "sse":
         return tape
     return with_each(tape, lambda data: _split(data, lines) if _is_json(data) else data)
 
 
-@rewrite("the answer's text in other deltas, cut at {at} (a length, or offsets)", level="text")
+def _cuts_text(at: object) -> bool:
+    offsets = at if isinstance(at, tuple) else ()
+    return is_whole(at, 1) or (isinstance(at, tuple) and all(is_whole(one, 0) for one in offsets))
+
+
+@rewrite(
+    "the answer's text in other deltas, cut at {at} (a length, or offsets)",
+    level="text",
+    at=Argument("a number of characters from 1 on, or a tuple of offsets from 0 on", _cuts_text),
+)
 def text_cuts(tape: Tape, at: int | tuple[int, ...] = 1) -> Tape:
     """*at*: the code points in each delta, or the offsets in the text at which deltas end.
 
@@ -65,13 +78,11 @@ def text_cuts(tape: Tape, at: int | tuple[int, ...] = 1) -> Tape:
     numbers that OpenAI's responses give them. A stream whose deltas can't safely be cut otherwise
     (of a provider that is not known well enough) stays as it is.
 
-    Raises ValueError for an *at* below 1, and for offsets below 0.
+    A length cuts at most the first 1,024 deltas of an answer so; the text after them keeps the
+    deltas that it has, less what was cut off the first. So a long text, such as that of
+    ``contents.large_event()``, doesn't become a stream of many megabytes. Offsets cut wherever they
+    say.
     """
-    if at < 1 if isinstance(at, int) else any(offset < 0 for offset in at):
-        raise ValueError(
-            f"at={at!r} cuts no text: use a number of characters from 1 on, or a tuple of offsets"
-            " from 0 on"
-        )
     return recut(tape, at)
 
 
@@ -96,9 +107,15 @@ def _raw(found: re.Match[str]) -> str:
     return found[0] if kept else character
 
 
+def _nearest(marks: Sequence[int], place: float) -> int:
+    """Of *marks*, ascending, the one that is nearest to *place*; of two the first."""
+    after = bisect(marks, place)
+    return min(marks[max(after - 1, 0) : after + 1], key=lambda mark: abs(mark - place))
+
+
 def _split(data: str, lines: int) -> str:
     marks = [found.end() for found in _STRING_OR_MARK.finditer(data) if found[1]]
     wanted = (len(data) * n / lines for n in range(1, lines))
-    cuts = sorted({min(marks, key=lambda mark: abs(mark - place)) for place in wanted})
+    cuts = sorted({_nearest(marks, place) for place in wanted})
     edges = [0, *cuts, len(data)]
     return "\n".join(data[start:end] for start, end in pairwise(edges))
