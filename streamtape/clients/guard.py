@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import sys
 import threading
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -49,7 +51,18 @@ NATIVE_CLIENTS = (
 """Modules that bring sockets of their own, in C, C++ or Rust."""
 
 # The rest of the way from a client to its socket: not to be named as the one that connects.
-_PLUMBING = frozenset({*sys.stdlib_module_names, "anyio", "streamtape", "trio", "vcr"})
+_PLUMBING = frozenset(
+    {*sys.stdlib_module_names, "aiohappyeyeballs", "anyio", "streamtape", "trio", "vcr"}
+)
+_PORTS = {
+    "https": 443,
+    "socks": 1080,
+    "socks4": 1080,
+    "socks4a": 1080,
+    "socks5": 1080,
+    "socks5h": 1080,
+}
+_LOOPBACK = "a loopback address"
 
 
 def _proxies() -> frozenset[tuple[str, int]]:
@@ -59,11 +72,11 @@ def _proxies() -> frozenset[tuple[str, int]]:
         if name.lower().endswith("_proxy") and name.lower() != "no_proxy" and value:
             try:
                 parts = urlsplit(value if "//" in value else f"//{value}")
-                port = parts.port or {"https": 443}.get(parts.scheme, 80)
+                port = parts.port or _PORTS.get(parts.scheme.lower(), 80)
             except ValueError:
                 continue
             if parts.hostname:
-                found.add((parts.hostname, port))
+                found.add((_one_name(parts.hostname), port))
     return frozenset(found)
 
 
@@ -88,7 +101,7 @@ class Guard:
         if {host, *names} & self.allowed:
             return
         proxies = _proxies()
-        proxy = any((each, port) in proxies for each in (host, *names))
+        proxy = any((_one_name(each), port) in proxies for each in (host, *names))
         if _is_local(host) and not proxy:
             return
         named = sorted(names)
@@ -161,14 +174,38 @@ def permitted() -> Iterator[None]:
         _permitted.reset(token)
 
 
+def _one_name(host: str) -> str:
+    """*host*, by the same name however a loopback address is spelled."""
+    return _LOOPBACK if _is_loopback(host) else host
+
+
 def _is_local(host: str) -> bool:
     """Whether *host*, an address or a name, is this machine's own."""
+    return _is_loopback(host) or _is_own(host)
+
+
+def _is_loopback(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+@cache
+def _is_own(host: str) -> bool:
+    """Whether *host* is the address of one of this machine's interfaces: only then can one bind it.
+
+    In a container the machine's own name leads to such an address.
+    """
+    try:
+        family = {4: socket.AF_INET, 6: socket.AF_INET6}[ipaddress.ip_address(host).version]
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, 0))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _client() -> str:

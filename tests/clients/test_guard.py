@@ -184,6 +184,43 @@ def test_a_proxy_on_this_machine_leads_beyond_it(
             dial(("127.0.0.1", 3129))
 
 
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("socks5://127.0.0.1", ("127.0.0.1", 1080)),
+        ("socks5://localhost:9", ("127.0.0.1", 9)),
+        ("http://[::1]:9", ("localhost", 9)),
+        ("https://127.0.0.1", ("127.0.0.1", 443)),
+        ("127.0.0.1", ("127.0.0.1", 80)),
+    ],
+)
+def test_a_proxy_by_any_of_its_names_and_on_its_usual_port(
+    cassette: Path, monkeypatch: pytest.MonkeyPatch, value: str, address: Any
+) -> None:
+    with pytest.raises(NetworkClosedError, match="a proxy"):
+        with streamtape.use_cassette(cassette):
+            monkeypatch.setenv("ALL_PROXY", value)  # also where it comes late
+            dial(address)
+
+
+def test_an_address_of_this_machine_s_interfaces_is_this_machine(
+    cassette: Path, monkeypatch: pytest.MonkeyPatch, no_real_connection: list[Any]
+) -> None:
+    own = socket.socket.bind
+
+    def bind(sock: Any, address: Any) -> None:
+        # As if 192.0.2.7 were this machine's.
+        own(sock, ("127.0.0.1", 0) if address[0] == "192.0.2.7" else address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind, raising=False)
+    guard._is_own.cache_clear()
+    with streamtape.use_cassette(cassette):
+        with pytest.raises(ConnectionRefusedError, match="let through"):
+            dial(("192.0.2.7", 80))
+    guard._is_own.cache_clear()
+    assert no_real_connection == [("192.0.2.7", 80)]
+
+
 def test_a_broken_proxy_variable_harms_nothing(
     cassette: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
