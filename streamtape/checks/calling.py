@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_ITEMS = 10_000
-"""What is yielded beyond so many items, and beyond one for each byte, is taken for endless."""
+"""What is yielded beyond so many, and beyond one for each byte and chunk, is taken for endless."""
 
 
 class EndlessError(Exception):
@@ -131,7 +131,12 @@ def _is_async(function: object) -> bool:
 
 
 def _require_end(items: Sequence[object], chunks: Sequence[Any]) -> None:
-    if len(items) > MAX_ITEMS and len(items) > sum(map(len, chunks)):
+    if len(items) <= MAX_ITEMS:
+        return
+    size = sum(map(len, chunks))
+    # A transform may give one for each byte, one for each chunk, and one more at the end.
+    if len(items) > size + len(chunks) + 1:
         raise EndlessError(
-            f"{len(items):,} items from {sum(map(len, chunks)):,} bytes, and no end: stopped here"
+            f"{len(items):,} items from {len(chunks):,} pieces of {size:,} in all, and no end:"
+            " stopped here"
         )

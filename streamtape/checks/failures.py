@@ -101,6 +101,16 @@ class Findings:
 def _scorecard(check: str, failures: tuple[Failure, ...], gone: tuple[str, ...]) -> str:
     count = f"{len(failures)} class{'es' * (len(failures) != 1)} of failure"
     head = f"{check}: {count}" if check else count
-    blocks = [str(failure) for failure in failures]
+    blocks = [str(failure) for failure in _told_once(failures)]
     blocks += [f"{kind}: allowed, but no longer occurs. Take it out of allow." for kind in gone]
     return "\n\n".join([head, *blocks])
+
+
+def _told_once(failures: tuple[Failure, ...]) -> list[Failure]:
+    """*failures*, with one that names all kinds where nothing else tells them apart."""
+    alike: dict[object, list[Failure]] = {}
+    for one in failures:
+        group = one.kind.partition("/")[0]
+        told_alike = repr(replace(one, kind=group, examples=0))
+        alike.setdefault((told_alike, id(one.tape)), []).append(one)
+    return [replace(some[0], kind=", ".join(one.kind for one in some)) for some in alike.values()]

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import combinations, groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from streamtape.checks.failures import Failure, Findings
-from streamtape.checks.members import members_at, with_member
+from streamtape.checks.refolding import filled, has_value, interleavings, splits
 from streamtape.checks.search import SHRINK_BUDGET
 from streamtape.delivery.order import AS_RECORDED
 from streamtape.delivery.shrinking import ddmin
 
 Judge = Callable[[Sequence[Any]], "Failure | None"]
 
+RAISES = "raises"
 DIFFERS = "differs"
 UNSTABLE = "unstable"
 MERGE = "not-associative"
 REPEATED = "not-repeat-safe"
 ORDER = "depends-on-order"
 
-_MOST_SPLITS = 60
 _SENTENCES = {
+    RAISES: "it raises on events that it was given to put together",
     DIFFERS: "the result is not the reference's",
     UNSTABLE: "the same events, put together again, give another result",
     MERGE: "parts put together and merged are not what all events put together are",
@@ -56,29 +57,73 @@ def check_fold(  # noqa: PLR0913 - an accumulator has as many parts, all but one
       and merged, in whatever grouping, are what the whole gives (associativity);
     * *repeated*: fields that may come again in every event of their kind, as a server that says
       ``role`` in each delta does: a path such as ``"choices[].delta.role"``, over keys and
-      attributes. Where the field is missing or None it is filled with the value it had last;
+      attributes. Where the field is missing or None it is filled with the value it had last, of
+      the same key first. One that only the last event has is given to an event before that;
     * *key*: events of different keys may come interleaved in any way, such as tool calls by their
       index. The order of events of one key is kept, and an event whose key is None keeps its place
       among all others.
 
     Events are copied deeply before they are changed. Raises `CheckFailed` with one failure of each
-    kind (``"differs"``, ``"unstable"``, ``"not-associative"``, ``"not-repeat-safe"``,
-    ``"depends-on-order"``), whose ``pieces`` are the fewest events that show it.
+    kind (``"raises"``, ``"differs"``, ``"unstable"``, ``"not-associative"``,
+    ``"not-repeat-safe/PATH"``, ``"depends-on-order"``), whose ``pieces`` are the fewest events that
+    show it. An accumulator that raises on all of *events*, where no reference does, is ``"raises"``
+    and nothing else.
+
+    Raises ValueError where something can't be judged: the reference raises on *events*, no event
+    has a value at a path, no other event could have it too, or no two events of different keys
+    stand next to each other.
     """
     given = list(events)
     findings = Findings()
     fold = _Fold(start, step, result)
     search = _Search(given, findings)
-    search.judge(fold.unstable)
+    paths = (repeated,) if isinstance(repeated, str) else tuple(repeated)
+    _require_judgeable(given, reference, paths, key)
+    search.judge_growing(fold.unstable)
+    if search.judge(partial(fold.raises, reference)):
+        findings.verdict("check_fold")
     if reference is not None:
         search.judge(partial(fold.unlike, reference))
     if merge is not None:
         search.judge(partial(fold.split, merge))
-    for path in repeated:
-        search.judge(partial(fold.repeated, path))
+    for path in paths:
+        # Fewer events must not be filled in another way than all of them.
+        _, after = filled(path, key, copy.deepcopy(given), before=False)
+        search.judge(partial(fold.repeated, path, key, not after))
     if key is not None:
         search.judge(partial(fold.interleaved, key))
     findings.verdict("check_fold")
+
+
+def _require_judgeable(
+    events: Sequence[Any],
+    reference: Callable[[list[Any]], Any] | None,
+    paths: Sequence[str],
+    key: Callable[[Any], Hashable] | None,
+) -> None:
+    if reference is not None:
+        expected = _tried(lambda: reference(copy.deepcopy(list(events))))
+        if isinstance(expected, Exception):
+            raise ValueError(
+                f"the reference raised {type(expected).__name__} on the events ({expected}), so it"
+                " is none for them: mend it, or leave it out"
+            ) from expected
+    for path in paths:
+        if not any(has_value(event, path) for event in events):
+            raise ValueError(
+                f"repeated: no event has a value at {path!r}: is the path right? It leads over keys"
+                " and attributes, with [] after a list, as in 'choices[].delta.role'"
+            )
+        if not filled(path, key, copy.deepcopy(list(events)))[1]:
+            raise ValueError(
+                f"repeated: {path!r} can be put into no other event than those that have it, so"
+                " nothing is repeated: give events with such a place, or leave the path out"
+            )
+    if key is not None and next(interleavings(key, events), None) is None:
+        raise ValueError(
+            "key: no two events of different keys follow each other, so there is no other order to"
+            " try: give events of two keys or more, or leave key out"
+        )
 
 
 class _Search:
@@ -86,11 +131,22 @@ class _Search:
         self._events = events
         self._findings = findings
 
-    def judge(self, judge: Judge) -> None:
+    def judge_growing(self, judge: Judge) -> None:
+        """As `judge`, of more and more events: of a state that outlives them all, the first."""
+        count = 1
+        while count < len(self._events):
+            failure = self._findings.tried(judge(self._events[:count]))
+            if failure is not None:
+                self._findings.add(failure)
+                return
+            count *= 2
+        self.judge(judge)
+
+    def judge(self, judge: Judge) -> bool:
         """Put into the findings what *judge* says of all events, with as few as still show it."""
         failure = self._findings.tried(judge(self._events))
         if failure is None:
-            return
+            return False
         left = SHRINK_BUDGET
         small = failure
 
@@ -98,13 +154,20 @@ class _Search:
             nonlocal left, small
             left -= 1
             again = judge(some) if left >= 0 else None
-            if again is None or again.kind != failure.kind:
+            if again is None or not _same_failure(again, failure):
                 return False
             small = again
             return True
 
         ddmin(self._events, fails)
         self._findings.add(replace(small, examples=failure.examples))
+        return True
+
+
+def _same_failure(one: Failure, other: Failure) -> bool:
+    """Whether both are of one kind, and of one class of exception where that is raised."""
+    raised = isinstance(one.got, Exception) or isinstance(other.got, Exception)
+    return one.kind == other.kind and (not raised or type(one.got) is type(other.got))
 
 
 class _Fold:
@@ -119,6 +182,18 @@ class _Fold:
         self._start = start
         self._step = step
         self._result = result
+
+    def raises(
+        self, reference: Callable[[list[Any]], Any] | None, events: Sequence[Any]
+    ) -> Failure | None:
+        """Whether it raises on *events*, and the reference, if any, doesn't."""
+        got = self._of(events)
+        expected: Any = "a result"
+        if reference is not None:
+            expected = _tried(lambda: reference(copy.deepcopy(list(events))))
+        if not isinstance(got, Exception) or isinstance(expected, Exception):
+            return None
+        return self._compared(RAISES, expected, got, events)
 
     def unlike(
         self, reference: Callable[[list[Any]], Any], events: Sequence[Any]
@@ -140,7 +215,7 @@ class _Fold:
         expected = self._of(events)
         if isinstance(expected, Exception):
             return None
-        for cuts in _splits(len(events)):
+        for cuts in splits(len(events)):
             parts = [events[a:b] for a, b in pairwise((0, *cuts, len(events)))]
             for grouping in (_from_left, _from_right):
                 merged = _tried(lambda: self._result(grouping(merge, [*map(self._state, parts)])))  # noqa: B023 - called at once
@@ -150,20 +225,27 @@ class _Fold:
                     return failure
         return None
 
-    def repeated(self, path: str, events: Sequence[Any]) -> Failure | None:
-        """Whether the field at *path*, filled in wherever it is missing, changes the result."""
+    def repeated(
+        self,
+        path: str,
+        key: Callable[[Any], Hashable] | None,
+        before: bool,  # noqa: FBT001 - bound by partial, in order
+        events: Sequence[Any],
+    ) -> Failure | None:
+        """Whether the field at *path*, filled in where it is missing, changes the result."""
         expected = self._of(events)
         if isinstance(expected, Exception):
             return None
-        filled = list(_filled(path, copy.deepcopy(list(events))))
-        return self._compared(REPEATED, expected, self._of(filled), filled, f"{path} repeated")
+        again, _ = filled(path, key, copy.deepcopy(list(events)), before=before)
+        failure = self._compared(REPEATED, expected, self._of(again), again, f"{path} repeated")
+        return failure and replace(failure, kind=f"{REPEATED}/{path}")
 
     def interleaved(self, key: Callable[[Any], Hashable], events: Sequence[Any]) -> Failure | None:
         """Whether the result changes with the order of events of different keys."""
         expected = self._of(events)
         if isinstance(expected, Exception):
             return None
-        for other in _interleavings(key, events):
+        for other in interleavings(key, events):
             failure = self._compared(ORDER, expected, self._of(other), other)
             if failure is not None:
                 return failure
@@ -216,63 +298,3 @@ def _from_right(merge: Callable[[Any, Any], Any], states: Sequence[Any]) -> Any:
     for state in states[-2::-1]:
         merged = merge(state, merged)
     return merged
-
-
-def _splits(count: int) -> Iterator[tuple[int, ...]]:
-    """Where to split *count* events: in two everywhere, in three, into single ones."""
-    step = max(count // _MOST_SPLITS, 1)
-    places = range(1, count, step)
-    yield from ((place,) for place in places)
-    yield from list(combinations(places[:: max(len(places) // 8, 1)], 2))
-    if count > 1:
-        yield tuple(range(1, count))
-
-
-def _filled(path: str, events: Sequence[Any]) -> Iterator[Any]:
-    last: Any = None
-    for event in events:
-        found = [value for value in members_at(event, path) if value is not None]
-        if found:
-            last = found[-1]
-            yield event
-        elif last is None:
-            yield event
-        else:
-            yield with_member(event, path, last)
-
-
-def _interleavings(key: Callable[[Any], Hashable], events: Sequence[Any]) -> Iterator[list[Any]]:
-    """Other orders: one run of events with keys, between two without, is told in another way."""
-    start = 0
-    for keyed, run in groupby(events, lambda event: key(event) is not None):
-        some = list(run)
-        end = start + len(some)
-        if keyed:
-            for other in _orders(key, some):
-                yield [*events[:start], *other, *events[end:]]
-        start = end
-
-
-def _orders(key: Callable[[Any], Hashable], events: Sequence[Any]) -> Iterator[list[Any]]:
-    """Other orders that keep that of the events of each key."""
-    by_key: dict[Hashable, list[Any]] = {}
-    for event in events:
-        by_key.setdefault(key(event), []).append(event)
-    if len(by_key) < 2:
-        return
-    groups = list(by_key.values())
-    yield [event for group in groups for event in group]
-    yield [event for group in reversed(groups) for event in group]
-    yield list(_in_turn(groups))
-    yield list(_in_turn(groups[::-1]))
-    keys = [key(event) for event in events]
-    for place, (one, other) in enumerate(pairwise(keys)):
-        if one != other:
-            swapped = list(events)
-            swapped[place], swapped[place + 1] = swapped[place + 1], swapped[place]
-            yield swapped
-
-
-def _in_turn(groups: Sequence[Sequence[Any]]) -> Iterator[Any]:
-    for place in range(max(map(len, groups))):
-        yield from (group[place] for group in groups if place < len(group))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
+from streamtape.checks.completing import alike, prefixes
 from streamtape.checks.failures import Failure, Findings
-from streamtape.checks.results import same
-from streamtape.checks.watching import Reader, read
+from streamtape.checks.watching import Reader, read, require_items
 from streamtape.delivery import Delivery, rewrites
-from streamtape.tape import Chunk, Ending, recut
-from streamtape.wire.framing import frame_ends
 
 if TYPE_CHECKING:
     from streamtape.tape import Tape
@@ -34,15 +32,19 @@ def check_incremental(run: Reader, tape: Tape, *, allow: Iterable[str] = ()) -> 
     An event at a time, and as recorded; of event streams also with each kind of line end (a line
     that a CR ends is over, whatever follows: WHATWG, "Server-sent events", 9.2.6).
 
+    An async reader runs under asyncio, never under trio.
+
     Raises `CheckFailed` with a failure of the kinds ``"held-back/recorded"``, ``"held-back/lf"``,
     ``"held-back/crlf"``, ``"held-back/cr"`` that are not in *allow* (and for one in *allow* that no
-    longer occurs), and ValueError where *run* gives no items one by one.
+    longer occurs); of ``"raises/lf"``, ``"raises/crlf"`` or ``"raises/cr"`` where *run* fails only
+    when lines end so. Raises ValueError where *run* fails for the tape as recorded (from its own
+    exception), gives nothing for it, or gives no items one by one.
     """
     findings = Findings()
     for name, delivery in _deliveries(tape):
         failure = findings.tried(_held_back(run, tape, delivery))
         if failure is not None:
-            findings.add(replace(failure, kind=f"held-back/{name}"))
+            findings.add(replace(failure, kind=f"{failure.kind}/{name}"))
     findings.verdict("check_incremental", allow)
 
 
@@ -59,13 +61,16 @@ def _held_back(run: Reader, tape: Tape, delivery: Delivery) -> Failure | None:
     """The failure where something is out later than the chunk that completes it."""
     delivered = delivery.apply(tape)
     whole = read(run, tape, delivery)
-    ends = frame_ends(delivered.framing, delivered.body)[:_MOST_PREFIXES]
-    # What the end of the stream brings is no part of what must be out before it.
-    for events, end in enumerate(ends[:-1], start=1):
-        chunks = _chunks_until(delivered, end)
-        if chunks == len(delivered.chunks):
-            return None
-        must = _alike(read(run, _prefix(delivered, ends[:events])).values, whole.values)
+    if delivery == Delivery():
+        require_items(whole, tape)
+    elif whole.error is not None and tape.ending.kind != "error":
+        return Failure(
+            *("raises", delivery, "what it gives as recorded", whole.error),
+            sentence=f"it raises where the stream is written so, after {len(whole.items)} items",
+            tape=tape,
+        )
+    for events, chunks, prefix in islice(prefixes(delivered), _MOST_PREFIXES):
+        must = alike(read(run, prefix).values, whole.values)
         out = whole.after(chunks)
         if len(out) < must:
             return Failure(
@@ -77,21 +82,3 @@ def _held_back(run: Reader, tape: Tape, delivery: Delivery) -> Failure | None:
                 tape=tape,
             )
     return None
-
-
-def _chunks_until(tape: Tape, end: int) -> int:
-    """How many chunks it takes to have the first *end* bytes."""
-    arrived = accumulate(len(chunk.data) for chunk in tape.chunks)
-    return 1 + sum(1 for _ in takewhile(lambda offset: offset < end, arrived))
-
-
-def _prefix(tape: Tape, ends: Sequence[int]) -> Tape:
-    """A stream that ends properly with the event at the last of *ends*, an event for each chunk."""
-    pieces = recut(tape.body[: ends[-1]], ends[:-1])
-    return tape.with_chunks([Chunk(0, piece) for piece in pieces], ending=Ending("eof", 0))
-
-
-def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
-    """How many items both begin with alike."""
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: same(*pair), pairs))

@@ -36,10 +36,19 @@ def _owners(event: Any, path: str) -> Iterator[tuple[Any, str]]:
     for step in way:
         name, each = step.removesuffix("[]"), step.endswith("[]")
         found = [member for owner in owners if (member := _member(owner, name)) is not _MISSING]
-        owners = [one for member in found for one in (member if each else [member])]
+        owners = [one for member in found for one in (_items(member) if each else [member])]
     for owner in owners:
         if owner is not None:
             yield owner, last
+
+
+def has_place(event: Any, path: str) -> bool:
+    """Whether *event* has what can hold something at *path*."""
+    return any(True for _ in _owners(event, path))
+
+
+def _items(member: Any) -> list[Any]:
+    return list(member) if isinstance(member, list | tuple) else []
 
 
 def _member(owner: Any, name: str) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,25 +11,27 @@ from typing import TYPE_CHECKING, Any
 from streamtape import providers
 from streamtape.checks.calling import Caller
 from streamtape.checks.failures import Failure, Findings
+from streamtape.checks.forbidden import Forbidden, ForbiddenText
 from streamtape.checks.search import MAX_DELIVERIES, SHRINK_BUDGET, drawn, key_of
+from streamtape.checks.transformed import Noted, Run
 from streamtape.delivery.order import AS_RECORDED
 from streamtape.delivery.shrinking import ddmin
 
 if TYPE_CHECKING:
     from streamtape.tape import Tape
 
-Text = str | bytes
-Forbidden = str | bytes | re.Pattern[Any] | Callable[[Any], object] | Iterable[str | bytes]
 
 RAISES = "raises"
 DIFFERS = "differs"
 LEAKS = "leaks"
+LEAKS_PART = "leaks/part"
 HOLDS_BACK = "holds-back"
 
 _SENTENCES = {
     RAISES: "it raises where the whole text does not, or another error",
     DIFFERS: "what comes out is not what the whole text gives",
     LEAKS: "something forbidden comes out",
+    LEAKS_PART: "the beginning of something forbidden comes out, of which the input has the rest",
     HOLDS_BACK: "it keeps back more than it may of what is settled",
 }
 
@@ -69,17 +69,20 @@ def check_transform(
     be kept back of what is settled, that is of what *batch* gives alike for what came so far and
     for the whole.
 
+    Nor may the beginning of a forbidden text come out where the input has all of it, and *batch*
+    raises or leaves it out.
+
     Raises `CheckFailed` with one failure of each kind (``"differs"``, ``"raises"``, ``"leaks"``,
-    ``"holds-back"``), whose ``pieces`` are the fewest that show it; and ValueError where *tape* is
-    empty.
+    ``"leaks/part"``, ``"holds-back"``), with the fewest ``pieces`` that show it; and ValueError
+    where *tape* or a forbidden text is empty.
     """
     pieces = _pieces_of(tape)
     if not any(pieces):
         raise ValueError("the tape holds neither text nor bytes, so there is nothing to transform")
     findings = Findings()
-    noted = _Noted(transform)
+    noted = Noted(transform)
     with Caller(noted.call) as caller:
-        judge = _Judge((noted, caller), pieces, batch, _predicate(forbidden), hold_back)
+        judge = _Judge((noted, caller), pieces, batch, ForbiddenText(forbidden), hold_back)
         _Search(judge, findings).run(f"check_transform {key_of(transform)}")
     findings.verdict("check_transform")
     return TransformReport(judge.most_held, findings.examples)
@@ -95,66 +98,15 @@ def _pieces_of(tape: Tape) -> list[Any]:
     return [chunk.data for chunk in tape.chunks]
 
 
-def _predicate(forbidden: Forbidden | None) -> Callable[[Any], object]:
-    if forbidden is None:
-        return lambda _: False
-    if isinstance(forbidden, re.Pattern):
-        return forbidden.search
-    if callable(forbidden):
-        return forbidden
-    words = [forbidden] if isinstance(forbidden, str | bytes) else list(forbidden)
-    return lambda text: any(word in text for word in words)
-
-
-class _Noted:
-    """*transform*, whose output is kept also where it raises in the end."""
-
-    def __init__(self, transform: Callable[[Any], Any]) -> None:
-        self._transform = transform
-        self.out: list[Any] = []
-        self.call = self._async if inspect.iscoroutinefunction(transform) else self._plain
-
-    def _plain(self, pieces: Any) -> Any:
-        self.out = []
-        value = self._transform(pieces)
-        if isinstance(value, AsyncIterator):
-            return self._from_async(value)
-        return self._from(value) if isinstance(value, Iterator) else value
-
-    async def _async(self, pieces: Any) -> Any:
-        self.out = []
-        value = await self._transform(pieces)
-        return self._from_async(value) if isinstance(value, AsyncIterator) else value
-
-    def _from(self, items: Iterator[Any]) -> Iterator[Any]:
-        for item in items:
-            self.out.append(item)
-            yield item
-
-    async def _from_async(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for item in items:
-            self.out.append(item)
-            yield item
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What came out, how many pieces had been asked for by then (if lazily), and the error."""
-
-    out: tuple[Any, ...]
-    asked: tuple[int, ...] | None
-    error: BaseException | None
-
-
 class _Judge:
     """What a transform has to do with one text, however it is cut."""
 
     def __init__(
         self,
-        transform: tuple[_Noted, Caller],
+        transform: tuple[Noted, Caller],
         pieces: Sequence[Any],
         batch: Callable[[Any], Any],
-        is_forbidden: Callable[[Any], object],
+        forbidden: ForbiddenText,
         hold_back: int | None,
     ) -> None:
         self.pieces = pieces
@@ -163,9 +115,12 @@ class _Judge:
         self.most_held: int | None = None
         self._noted, self._caller = transform
         self._batch = batch
-        self._is_forbidden = is_forbidden
+        self._forbidden = forbidden
         self._hold_back = hold_back
-        self._expected, self._error = self._of_batch(self.text)
+        self._known: dict[int, tuple[Any, Exception | None]] = {}
+        self._settled: dict[int, Any] = {}
+        self._expected, self._error = self._of_batch(len(self.text))
+        self._begun = list(forbidden.beginnings(self.text, self._of_batch))
 
     def cut(self, cuts: Iterable[int]) -> list[Any]:
         """The text cut at these offsets, ascending."""
@@ -182,22 +137,30 @@ class _Judge:
             *(kind, AS_RECORDED, expected, got), sentence=_SENTENCES[kind], pieces=tuple(pieces)
         )
 
-    def _run(self, pieces: Sequence[Any]) -> _Run:
+    def _run(self, pieces: Sequence[Any]) -> Run:
         try:
             result = self._caller(pieces)
         except Exception as exc:  # noqa: BLE001 - whatever the transform raises is what it gave
-            return _Run(tuple(self._noted.out), None, exc)
+            return Run(tuple(self._noted.out), None, exc)
         value = result.value
         out = (value,) if isinstance(value, str | bytes) else tuple(value)
-        return _Run(out, result.asked, None)
+        return Run(out, result.asked, None)
 
-    def _leak(self, run: _Run) -> tuple[str, object, object] | None:
-        for so_far in accumulate(run.out, initial=self.empty):
-            if self._is_forbidden(so_far):
-                return LEAKS, "nothing forbidden", so_far
+    def _leak(self, run: Run) -> tuple[str, object, object] | None:
+        whole = self.empty.join(run.out)
+        # What a text is not in, none of its beginnings has: a pattern or a function may see more.
+        if self._forbidden.looks_everywhere or self._forbidden.found(whole):
+            for so_far in accumulate(run.out, initial=self.empty):
+                if self._forbidden.found(so_far):
+                    return LEAKS, "nothing forbidden", so_far
+        lengths = {0, *accumulate(map(len, run.out))}
+        for before, begun in self._begun:
+            is_out = len(begun) in lengths and whole.startswith(begun)
+            if is_out and not (self._expected or self.empty).startswith(begun):
+                return LEAKS_PART, before, begun
         return None
 
-    def _other_result(self, run: _Run) -> tuple[str, object, object] | None:
+    def _other_result(self, run: Run) -> tuple[str, object, object] | None:
         if self._error is not None or run.error is not None:
             if type(self._error) is type(run.error):
                 return None
@@ -205,7 +168,7 @@ class _Judge:
         result = self.empty.join(run.out)
         return None if result == self._expected else (DIFFERS, self._expected, result)
 
-    def _late(self, run: _Run, pieces: Sequence[Any]) -> tuple[str, object, object] | None:
+    def _late(self, run: Run, pieces: Sequence[Any]) -> tuple[str, object, object] | None:
         """Whether something settled was kept back when the next piece was asked for."""
         if self._expected is None or run.error is not None:
             return None
@@ -213,26 +176,42 @@ class _Judge:
             if self._hold_back is None:
                 return None
             return HOLDS_BACK, "pieces one by one", "all of them at the end"
-        worst: tuple[int, Any, Any] = (0, self.empty, self.empty)
-        for count, so_far in enumerate(accumulate(pieces[:-1]), start=1):
-            result, error = self._of_batch(so_far)
-            if error is not None:
-                continue
-            # Compares item by item whatever the sequences are; its name says otherwise.
-            settled = os.path.commonprefix([result, self._expected])  # noqa: RUF071 - as said above
-            before = zip(run.out, run.asked, strict=True)
-            out = self.empty.join([item for item, asked in before if asked <= count])
-            worst = max(worst, (len(settled) - len(out), settled, out))
+        worst: tuple[int, Any, int] = (0, self.empty, 0)
+        given = out = 0
+        for count, length in enumerate(accumulate(map(len, pieces[:-1])), start=1):
+            while given < len(run.out) and run.asked[given] <= count:
+                out += len(run.out[given])
+                given += 1
+            settled = self._settled_by(length)
+            if settled is not None and len(settled) - out > worst[0]:
+                worst = len(settled) - out, settled, given
         self.most_held = max(self.most_held or 0, worst[0])
         if self._hold_back is None or worst[0] <= self._hold_back:
             return None
-        return HOLDS_BACK, worst[1], worst[2]
+        return HOLDS_BACK, worst[1], self.empty.join(run.out[: worst[2]])
 
-    def _of_batch(self, text: Any) -> tuple[Any, Exception | None]:
-        try:
-            return self._batch(text), None
-        except Exception as exc:  # noqa: BLE001 - the oracle's word, whatever it is
-            return None, exc
+    def _settled_by(self, length: int) -> Any:
+        """What is settled with so much of the text; None where batch raises on that."""
+        if length not in self._settled:
+            result, error = self._of_batch(length)
+            if error is not None:
+                self._settled[length] = None
+            elif self._expected.startswith(result):
+                self._settled[length] = result
+            else:
+                # Compares item by item whatever the sequences are; its name says otherwise.
+                both = [result, self._expected]
+                self._settled[length] = os.path.commonprefix(both)  # noqa: RUF071 - as said above
+        return self._settled[length]
+
+    def _of_batch(self, length: int) -> tuple[Any, Exception | None]:
+        """What batch gives for so much of the text, asked once."""
+        if length not in self._known:
+            try:
+                self._known[length] = self._batch(self.text[:length]), None
+            except Exception as exc:  # noqa: BLE001 - the oracle's word, whatever it is
+                self._known[length] = None, exc
+        return self._known[length]
 
 
 class _Search:

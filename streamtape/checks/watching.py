@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -32,25 +34,27 @@ _AS_DELIVERED = Delivery()
 class Item:
     """Something that a reader gave: after how many chunks, and at what time of the player's clock.
 
-    ``chunk_ns`` is when the last of these chunks was handed over.
+    ``chunk_ns`` is when the last of these chunks was handed over. ``needed``: how many chunks it
+    takes to have it; None where that wasn't asked, and where only the end of the stream brings it.
     """
 
     value: Any
     chunks: int
     at_ns: int
     chunk_ns: int
+    needed: int | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a reader gave for one tape, and the exception that ended it, if one did.
 
-    ``first_ns`` is when the first chunk was handed over.
+    ``chunks_ns`` tells when each chunk was handed over; of who reads chunks, the end too.
     """
 
     items: tuple[Item, ...]
     error: Exception | None
-    first_ns: int
+    chunks_ns: tuple[int, ...]
 
     @property
     def values(self) -> list[Any]:
@@ -62,6 +66,36 @@ class Reading:
         return [item.value for item in self.items if item.chunks <= chunks]
 
 
+def require_items(reading: Reading, tape: Tape) -> None:
+    """Raises ValueError where *reading*, of the whole *tape*, leaves nothing to judge.
+
+    That is where it failed or gave nothing. On a tape that breaks a reader may fail in the end.
+    """
+    error, count = reading.error, len(reading.items)
+    if error is not None and not (count and tape.ending.kind == "error"):
+        advice = (
+            "An async reader runs under asyncio here, where trio's own functions fail: check one"
+            " that is written for asyncio or anyio"
+            if _is_of_trio(error)
+            else "Mend that first: it must read the tape to its end, unstopped"
+        )
+        raise ValueError(
+            f"the reader raised {type(error).__name__} for the whole stream, after {count}"
+            f" item{'s' * (count != 1)} ({error}), so nothing can be said of it. {advice}"
+        ) from error
+    if not count:
+        raise ValueError(
+            "the reader gives no items for the whole stream, so nothing can be said of them:"
+            " does it read what it was given?"
+        )
+
+
+def _is_of_trio(error: Exception) -> bool:
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [frame.f_globals.get("__name__") or "" for frame, _ in frames]
+    return any(name.partition(".")[0] == "trio" for name in names)
+
+
 def takes_chunks(run: Reader) -> bool:
     """Whether *run* wants the chunks, and not an HTTP client's stream."""
     parameters = inspect.signature(run).parameters.values()
@@ -71,14 +105,23 @@ def takes_chunks(run: Reader) -> bool:
     return bool(wanted)
 
 
-def read(run: Reader, tape: Tape, delivery: Delivery = _AS_DELIVERED) -> Reading:
+def read(
+    run: Reader,
+    tape: Tape,
+    delivery: Delivery = _AS_DELIVERED,
+    *,
+    played: bool = True,
+    first: int | None = None,
+) -> Reading:
     """What *run* gives for *tape*, delivered so, and when. Its own exceptions end the reading.
 
-    An async reader runs in the loop of a thread of its own.
+    Where it is not *played*, *run* gets it from a server of its own. *first*: only so many items.
+
+    An async reader runs under asyncio, in the loop of a thread of its own.
 
     Raises ValueError where *run* gives no items one by one.
     """
-    return _Watch(run, tape, delivery).reading()
+    return _Watch(run, tape, delivery, played=played, first=first).reading()
 
 
 async def read_here(run: Reader, tape: Tape, delivery: Delivery = _AS_DELIVERED) -> Reading:
@@ -87,19 +130,27 @@ async def read_here(run: Reader, tape: Tape, delivery: Delivery = _AS_DELIVERED)
 
 
 class _Watch:
-    def __init__(self, run: Reader, tape: Tape, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        run: Reader,
+        tape: Tape,
+        delivery: Delivery,
+        *,
+        played: bool = True,
+        first: int | None = None,
+    ) -> None:
         self._run = run
         self._tape = tape
         self._delivery = delivery
+        self._played = played
         self._now: Callable[[], int] = plain_clock().now_ns
-        self._chunks = 0
-        self._chunk_ns = self._first_ns = 0
+        self._chunks_ns: list[int] = []
         self._items: list[Item] = []
-        self._most = MAX_ITEMS + len(tape.body)
+        self._bound = MAX_ITEMS + len(tape.body)
+        self._most = self._bound if first is None else first
 
     def reading(self) -> Reading:
-        player = self._player()
-        with opened(player):
+        with self._opened():
             value = self._started()
             if isinstance(value, AsyncIterator):
                 context = contextvars.copy_context()
@@ -117,7 +168,7 @@ class _Watch:
         return self._done()
 
     async def reading_here(self) -> Reading:
-        with opened(self._player()):
+        with self._opened():
             return await self._drained(self._started())
 
     async def _drained(self, value: Any) -> Reading:
@@ -134,14 +185,16 @@ class _Watch:
         return self._done()
 
     def _done(self, error: Exception | None = None) -> Reading:
-        if len(self._items) >= self._most:
+        if len(self._items) >= self._bound:
             error = EndlessError("it gives items without end")
-        return Reading(tuple(self._items), error, self._first_ns)
+        return Reading(tuple(self._items), error, tuple(self._chunks_ns))
 
-    def _player(self) -> Player:
+    def _opened(self) -> AbstractContextManager[object]:
+        if not self._played:
+            return nullcontext()
         player = Player([self._tape], self._delivery, directed=False)
         player.handed = self._handed
-        return player
+        return opened(player)
 
     def _started(self) -> Any:
         if not takes_chunks(self._run):
@@ -170,10 +223,8 @@ class _Watch:
             yield chunk
 
     def _handed(self) -> None:
-        self._chunks += 1
-        self._chunk_ns = self._now()
-        if self._chunks == 1:
-            self._first_ns = self._chunk_ns
+        self._chunks_ns.append(self._now())
 
     def _note(self, value: Any) -> None:
-        self._items.append(Item(value, self._chunks, self._now(), self._chunk_ns))
+        now_ns, handed = self._now(), self._chunks_ns
+        self._items.append(Item(value, len(handed), now_ns, handed[-1] if handed else now_ns))

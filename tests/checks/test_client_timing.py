@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import httpx2
+import httpx_sse
 import looptime
 import pytest
 
@@ -64,6 +65,46 @@ def test_what_comes_out_at_the_end_only_is_named() -> None:
         yield from rest
 
     assert client_timing(at_the_end, TAPE).held_back == (0, 1, 2)
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_event_that_waits_for_the_next_chunk_is_a_second_late() -> None:
+    def run() -> Iterator[str]:
+        with (
+            httpx.Client() as client,
+            httpx_sse.connect_sse(client, "GET", "http://x.test/") as source,
+        ):
+            for event in source.iter_sse():
+                yield event.data
+
+    timing = client_timing(run, Tape.of(b"data: a\r\rdata: b\r\rdata: c\r\r", gap_ms=1000))
+    assert [(item.needed, item.chunks) for item in timing.items] == [(1, 2), (2, 3), (None, 3)]
+    assert timing.held_back == (0, 1)
+    assert timing.lag is not None
+    assert timing.lag.max == 1.0
+
+
+def test_an_event_held_back_is_late_in_a_loops_time_too() -> None:
+    async def run() -> AsyncIterator[bytes]:
+        async with (
+            httpx.AsyncClient() as client,
+            client.stream("GET", "http://x.test/") as response,
+        ):
+            before = b""
+            async for chunk in response.aiter_raw():
+                if before:
+                    yield before
+                before = chunk
+            yield before
+
+    async def main() -> None:
+        timing = await client_timing_here(run, TAPE)
+        assert timing.held_back == (0, 1)
+        assert timing.lag is not None
+        assert timing.lag.max == pytest.approx(0.1)
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        runner.run(main())
 
 
 def test_under_a_virtual_loop_times_are_the_loops() -> None:

@@ -11,9 +11,11 @@ import httpx2
 import httpx_sse
 import openai
 import pytest
+import trio
 
 from streamtape import Decoder, Event, Tape
 from streamtape.checks import CheckFailed, Failure, check_incremental
+from streamtape.tape import Ending
 from tests import streams
 
 TAPE = Tape.of(b"data: a\n\nevent: x\ndata: b\n\ndata: [DONE]\n\n")
@@ -179,3 +181,56 @@ def test_a_reader_that_gives_a_list_can_not_be_watched() -> None:
     for run in (listed, awaited):
         with pytest.raises(ValueError, match="no items one by one"):
             check_incremental(run, TAPE)
+
+
+def broken(chunks: Iterable[bytes]) -> Iterator[Event]:
+    yield next(decoded(chunks))
+    raise KeyError("no such field")
+
+
+async def of_trio() -> AsyncIterator[bytes]:
+    async with httpx.AsyncClient() as client, client.stream("GET", "http://x.test/") as response:
+        async for chunk in response.aiter_raw():
+            await trio.lowlevel.checkpoint()
+            yield chunk
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "what"),
+    [
+        (broken, KeyError, "raised KeyError for the whole stream, after 1 item .* Mend that first"),
+        (of_trio, RuntimeError, "runs under asyncio here, where trio's own functions fail"),
+    ],
+)
+def test_a_reader_that_raises_for_the_whole_stream_is_not_judged(
+    run: Any, error: type[Exception], what: str
+) -> None:
+    with pytest.raises(ValueError, match=what) as caught:
+        check_incremental(run, TAPE)
+    assert isinstance(caught.value.__cause__, error)
+
+
+def test_a_reader_that_gives_nothing_is_not_judged() -> None:
+    def nothing(chunks: Iterable[bytes]) -> Iterator[Event]:
+        for _ in chunks:
+            yield from ()
+
+    with pytest.raises(ValueError, match="gives no items for the whole stream"):
+        check_incremental(nothing, TAPE)
+
+
+def test_a_reader_that_raises_only_where_cr_ends_lines_is_told() -> None:
+    def no_cr(chunks: Iterable[bytes]) -> Iterator[Event]:
+        for chunk in chunks:
+            if b"\r" in chunk.replace(b"\r\n", b"\n"):
+                raise UnicodeError("a lone CR")
+            yield from Decoder().feed(chunk)
+
+    found = failures_of(no_cr, TAPE)
+    assert set(found) == {"raises/cr"}
+    assert isinstance(found["raises/cr"].got, UnicodeError)
+
+
+def test_a_reader_may_fail_where_the_tape_breaks() -> None:
+    cut = TAPE.with_chunks(TAPE.chunks, ending=Ending("error", 0, "read", "reset by peer"))
+    check_incremental(lambda: raw(httpx), cut)

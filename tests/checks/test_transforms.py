@@ -185,3 +185,41 @@ def test_a_stream_without_text_is_cut_as_bytes() -> None:
 def test_a_tape_without_anything_is_refused() -> None:
     with pytest.raises(ValueError, match="holds neither text nor bytes"):
         check_transform(hide, tape=Tape.of(b""), batch=batch)
+
+
+def test_a_guardrail_that_lets_all_but_the_last_character_out_leaks_a_part() -> None:
+    def naive(pieces: Iterator[str]) -> Iterator[str]:
+        text = ""
+        for piece in pieces:
+            text += piece
+            refuse(text)
+            yield piece
+
+    found = failures_of(naive, batch=refuse, forbidden=SECRET)
+    assert list(found) == ["leaks/part"]
+    assert found["leaks/part"].expected == "my pass is "
+
+
+@pytest.mark.parametrize("forbidden", ["", ["hunter2", ""]])
+def test_nothing_at_all_can_not_be_forbidden(forbidden: Any) -> None:
+    with pytest.raises(ValueError, match="an empty text is in every text"):
+        check_transform(hide, tape=TAPE, batch=batch, forbidden=forbidden)
+
+
+def test_the_oracle_is_asked_once_for_each_beginning_of_the_text() -> None:
+    asked: list[str] = []
+
+    def noted(text: str) -> str:
+        asked.append(text)
+        return batch(text)
+
+    check_transform(hide, tape=TAPE, batch=noted, forbidden=SECRET, hold_back=0)
+    assert len(asked) == len(set(asked))
+
+
+def test_a_long_text_by_characters_with_a_flush_at_the_end_is_no_endless_one() -> None:
+    def flushed(pieces: Iterator[str]) -> Iterator[str]:
+        yield from pieces
+        yield ""
+
+    check_transform(flushed, tape=chat(*["word "] * 3_000), batch=str, forbidden=SECRET)

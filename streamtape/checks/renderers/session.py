@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from streamtape.checks.renderers.shown import shows_alike
@@ -181,7 +182,9 @@ class Stage:
         except ImportError:
             return None
         self.is_virtual = True
-        factory: Callable[[], asyncio.AbstractEventLoop] = looptime.new_event_loop
+        factory: Callable[[], asyncio.AbstractEventLoop] = partial(
+            looptime.new_event_loop, noop_cycles=1
+        )
         return factory
 
 
