@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtape.clients.spool import Spool
-from streamtape.clients.take import Take
+from streamtape.clients.take import Reads, Take
 from streamtape.tape import Request
 
 READS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.binary(max_size=9)))
@@ -35,7 +35,8 @@ def test_it_reads_as_a_list(reads: list[tuple[int, int, bytes]], in_memory: int,
 @pytest.mark.parametrize("in_memory", [4, 1000])
 def test_a_take_makes_the_same_tape_of_it(in_memory: int) -> None:
     takes = []
-    for reads in ([], Spool(most=1000, in_memory=in_memory)):
+    both: tuple[Reads, ...] = ([], Spool(most=1000, in_memory=in_memory))
+    for reads in both:
         ticks = iter(range(0, 10_000, 7))
         clock = ticks.__next__
         take = Take(Request("GET", "http://x.test/"), 1, lambda _: None, clock=clock)
