@@ -50,6 +50,8 @@ def whole_run() -> str:
         "replay of 8 events through iter_raw",
         "replay of 1 events through the openai SDK",
         "50 deliveries of 50 events through the openai SDK",
+        "p99 lateness of 8 chunks",
+        "ten minutes of virtual time in 8 chunks",
         "p99 lateness of 20 streams",
         "start of pytest",
         "import of the plugin",
