@@ -34,7 +34,7 @@ def bridged(clock: SteppedClock) -> Iterator[None]:
     except ModuleNotFoundError as exc:
         raise ModuleNotFoundError(
             "stream_clock.bridge() needs freezegun, which is not installed, so code that reads the"
-            " time would read the real one. Install it: pip install pytest-streamtape[clock]",
+            " time would read the real one. Install it: pip install 'pytest-streamtape[clock]'",
             name="freezegun",
         ) from exc
 
