@@ -98,25 +98,33 @@ class Guard:
             # Of cassettes inside each other the inner one answers.
             if _openings or _permitted.get() or not _guards or _guards[-1] is not self:
                 return
-        if {host, *names} & self.allowed:
-            return
         proxies = _proxies()
         proxy = any((_one_name(each), port) in proxies for each in (host, *names))
-        if _is_local(host) and not proxy:
+        if (_is_local(host) and not proxy) or self.allows({host, *names}):
             return
         named = sorted(names)
         where = f"{' = '.join([*named, host])} port {port}" + (", a proxy" if proxy else "")
         allow = named[0] if named else host
         error = NetworkClosedError(
-            f"{_client()} would connect to {where}, while {self.name} answers in the network's"
-            " place and may not record. It was refused: streamtape has no tape for a client that it"
-            " doesn't know. Use one that it serves (httpx, httpx2, aiohttp, urllib3, requests), or"
-            " point this one at a replay server (fixture stream_server); if it is to connect, say"
-            f" allow_hosts=({allow!r},) to use_cassette or the marker, streamtape_allow_hosts in"
-            " the ini file, or guard=False, which play() takes too"
+            f"{_client()} would connect to {where}, while {self.refusal(allow)}"
         )
         self.trouble(error)
         raise error
+
+    def allows(self, hosts: set[str]) -> bool:
+        """Whether what has one of these names and addresses may be connected to."""
+        return not hosts.isdisjoint(self.allowed)
+
+    def refusal(self, host: str) -> str:
+        """Why a connection was refused, and how to allow *host*: the end of a sentence."""
+        return (
+            f"{self.name} answers in the network's"
+            " place and may not record. It was refused: streamtape has no tape for a client that it"
+            " doesn't know. Use one that it serves (httpx, httpx2, aiohttp, urllib3, requests), or"
+            " point this one at a replay server (fixture stream_server); if it is to connect, say"
+            f" allow_hosts=({host!r},) to use_cassette or the marker, streamtape_allow_hosts in"
+            " the ini file, or guard=False, which play() takes too"
+        )
 
     def not_found(self, host: str, port: int) -> None:
         """Tell of it as of a connection; the client hears of it in its own way."""
@@ -132,10 +140,11 @@ _permitted: ContextVar[bool] = ContextVar("streamtape_network_permitted", defaul
 
 
 @contextmanager
-def closed(guard: Guard) -> Iterator[None]:
+def closed(guard: Guard, *, natives: bool = True) -> Iterator[None]:
     """Keep the network beyond this machine closed inside the block.
 
-    Opening a cassette that may record opens the network too, see `opened`.
+    Opening a cassette that may record opens the network too, see `opened`. *natives*: warn of
+    clients that no guard sees.
     """
     with watched(guard):
         with _lock:
@@ -145,7 +154,8 @@ def closed(guard: Guard) -> Iterator[None]:
         finally:
             with _lock:
                 _guards.remove(guard)
-    _warn_of_native_clients(guard.name)
+    if natives:
+        _warn_of_native_clients(guard.name)
 
 
 @contextmanager

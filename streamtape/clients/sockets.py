@@ -27,6 +27,7 @@ class Watcher(Protocol):
 _lock = threading.RLock()
 _watchers: list[Watcher] = []
 _patches = ExitStack()
+_ours: set[Callable[..., Any]] = set()
 # By address: the names that were looked up and led there.
 _names: dict[str, set[str]] = {}
 
@@ -50,16 +51,35 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 def _patch() -> None:
     """Listen to `socket`, until ``_patches`` is closed."""
-    owner = socket.socket
     for name in ("connect", "connect_ex"):
-        if name in vars(owner):
-            _patches.callback(setattr, owner, name, vars(owner)[name])
-        else:  # inherited from C: taking ours off uncovers it
-            _patches.callback(delattr, owner, name)
-        setattr(owner, name, _told_of(getattr(owner, name)))
-    real = socket.getaddrinfo
-    _patches.callback(setattr, socket, "getaddrinfo", real)
-    socket.getaddrinfo = _listening(real)
+        _put(socket.socket, name, _told_of)
+    _put(socket, "getaddrinfo", _listening)
+
+
+def _put(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Any]) -> None:
+    """Wrap what *owner* has under *name*, until ``_patches`` is closed.
+
+    Others patch the same, a test suite's own guard for one, and not always inside of our block:
+    what they put in place of ours stays, and where they put ours back it is not wrapped again.
+    """
+    before = getattr(owner, name)
+    if before in _ours:
+        return
+    inherited = name not in vars(owner)  # from C: taking ours off uncovers it
+    ours = wrapper(before)
+    _ours.add(ours)
+    setattr(owner, name, ours)
+
+    def restore() -> None:
+        if vars(owner).get(name) is not ours:
+            return
+        _ours.discard(ours)
+        if inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+    _patches.callback(restore)
 
 
 def _told_of(real: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -31,6 +31,11 @@ MARKER = (
 _passed = pytest.StashKey[bool]()
 _opened: pytest.StashKey[tuple[CassetteContext, StreamCassette]] = pytest.StashKey()
 _part = pytest.StashKey["str | None"]()
+_early = pytest.StashKey[list[Exception]]()
+
+
+class SharedCassetteWarning(pytest.PytestWarning):
+    """Several tests have one cassette, although no marker gives it a name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,7 +123,9 @@ _DELIVERING = (
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the marker, and begin what the options ask for."""
     config.addinivalue_line("markers", MARKER)
-    config.pluginmanager.register(_PartFiles(), "streamtape-part-files")
+    from streamtape.pytest_plugin.parts import PartFiles
+
+    config.pluginmanager.register(PartFiles(), "streamtape-part-files")
     mode = config.getini("streamtape_record")
     if mode not in RECORD_MODES:
         raise pytest.UsageError(
@@ -134,6 +141,35 @@ def pytest_configure(config: pytest.Config) -> None:
         from streamtape.pytest_plugin import session
 
         session.begin(config, delivered)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Warn of tests that would write one cassette; of pytest-xdist's workers only the first."""
+    have = [
+        item
+        for item in items
+        if item.get_closest_marker("streamtape") is not None
+        or "stream_cassette" in getattr(item, "fixturenames", ())
+    ]
+    if have and getattr(config, "workerinput", {}).get("workerid", "gw0") == "gw0":
+        from streamtape.pytest_plugin.markers import warn_of_shared
+
+        warn_of_shared(have)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Keep the network closed to a marked test whose cassette isn't open yet."""
+    item: pytest.Item = request._pyfuncitem  # noqa: SLF001 - request.node of wider scope is none
+    if _opened in item.stash or item.get_closest_marker("streamtape") is None:
+        return (yield)
+    from streamtape.pytest_plugin.early import refused
+
+    with refused(item, fixturedef, item.stash.setdefault(_early, []).append):
+        return (yield)
 
 
 @pytest.fixture
@@ -173,6 +209,7 @@ def stream_cassette(
     context = cassette_of(request, streamtape_config)
     cassette = context.__enter__()
     request.node.stash[_opened] = (context, cassette)
+    cassette.failures += request.node.stash.get(_early, [])
     try:
         yield cassette
     finally:
@@ -212,6 +249,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     try:
         yield
         passed = item.stash.get(_passed, False)
+    except BaseException as error:
+        _tell(item, error)
+        raise
     finally:
         opened = item.stash.get(_opened, None)
         if opened is not None:
@@ -235,32 +275,21 @@ def pytest_runtest_makereport(
     if call.when == "setup":  # also where a plugin runs the same test again
         item.stash[_passed] = False
         item.stash[_part] = None
+        item.stash[_early] = []
     elif call.when == "call":
         item.stash[_passed] = report.passed
     elif part := item.stash.get(_part, None):
         # An attribute of a report travels from pytest-xdist's workers to the controller.
         vars(report)["streamtape_part"] = part
+    if call.excinfo is not None and (report.failed or hasattr(report, "wasxfail")):
+        _tell(item, call.excinfo.value)
     return report
 
 
-class _PartFiles:
-    """The recordings of tests that failed, collected in the process that prints the summary."""
+def _tell(item: pytest.Item, error: BaseException) -> None:
+    """What a report says with *error* isn't said once more when the cassette is concluded."""
+    opened = item.stash.get(_opened, None)
+    if opened is not None:
+        from streamtape.pytest_plugin.marked import tell
 
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if part := getattr(report, "streamtape_part", None):
-            self.found.append((report.nodeid, part))
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.found:
-            return
-        terminalreporter.section("streamtape")
-        terminalreporter.line(
-            "Failed while recording: the cassette stays as it was, and what was recorded is in a"
-            " part file, a cassette itself (streamtape show FILE)."
-        )
-        for nodeid, part in self.found:
-            terminalreporter.line(f"  {nodeid}")
-            terminalreporter.line(f"    {part}")
+        tell(opened[1], error)

@@ -1,13 +1,15 @@
-"""The cassette of a marked test: where it lies, with which options it opens, what it heard."""
+"""The cassette of a marked test, and what it heard that the test didn't."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.library import NoMatchError, use_cassette
+from streamtape.pytest_plugin.markers import options_of, path_of
 
 if TYPE_CHECKING:
     import pytest
@@ -15,53 +17,23 @@ if TYPE_CHECKING:
     from streamtape.cassette.library import CassetteContext
     from streamtape.cassette.stream_cassette import StreamCassette
 
-SUFFIX = ".yaml"
-NAME_MAX = 255
-
 
 def cassette_of(request: pytest.FixtureRequest, config: dict[str, Any]) -> CassetteContext:
     """The cassette of the test that *request* is for, with the options of its markers.
 
     *config*: what the fixture ``streamtape_config`` says, which markers win over.
     """
-    options = dict(config)
-    name: str | None = None
-    for marker in reversed(list(request.node.iter_markers("streamtape"))):
-        name = marker.args[0] if marker.args else name
-        options.update(marker.kwargs)
-    options.pop("fuzz", None)
-    option = request.config.getoption("--streamtape-record")
-    mode = option or options.pop("record_mode", None) or request.config.getini("streamtape_record")
-    options.pop("record_mode", None)
-    ini = request.config.getini
-    options.setdefault("guard", ini("streamtape_guard"))
-    options["allow_hosts"] = (*options.get("allow_hosts", ()), *ini("streamtape_allow_hosts"))
+    options = options_of(request.node, config)
+    path = path_of(request.node, options.pop("cassette_dir", None))
     if "secrets" not in options:
+        ini = request.config.getini
         options["secrets"] = Secrets(
             headers=ini("streamtape_secret_headers"),
             query=ini("streamtape_secret_query"),
             fields=ini("streamtape_secret_fields"),
             keep=ini("streamtape_secret_keep"),
         )
-    folder = options.pop("cassette_dir", None) or default_folder(request.path)
-    path = Path(folder) / (name or default_name(request.cls, request.node.name))
-    return use_cassette(path, record_mode=mode, **options)
-
-
-def default_folder(test_file: Path) -> Path:
-    """Where the cassettes of *test_file* lie: where pytest-recording would put them."""
-    return test_file.parent / "cassettes" / test_file.stem
-
-
-def default_name(test_class: type | None, test_name: str) -> str:
-    """The cassette's file name: pytest-recording's, so that both find the same file."""
-    name = f"{test_class.__name__}.{test_name}" if test_class else test_name
-    for character in "<>?%*:|\"'/\\":
-        name = name.replace(character, "-")
-    if len(name) + len(SUFFIX) > NAME_MAX:
-        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
-        name = f"{name[: NAME_MAX - len(SUFFIX) - len(digest) - 3]}...{digest}"
-    return name + SUFFIX
+    return use_cassette(path, **options)
 
 
 def unheard(cassette: StreamCassette) -> list[str]:
@@ -74,3 +46,49 @@ def unheard(cassette: StreamCassette) -> list[str]:
         if id(request) not in told
     ]
     return list(dict.fromkeys(f"streamtape: {failure}" for failure in failures))
+
+
+def tell(cassette: StreamCassette, error: BaseException) -> None:
+    """Drop from what is *unheard* all that the test failed with: the report of *error* tells it.
+
+    By its text: an SDK that tried several times fails with the last time's.
+    """
+    shown = _shown(error)
+    texts: set[str] = set()
+    told: set[int] = set()
+    for each in shown:
+        with suppress(Exception):  # whatever somebody's __str__ does
+            texts |= {str(each), f"{cassette._path}: {each}"}  # noqa: SLF001 - as its trouble() says it
+        if isinstance(each, CannotOverwriteExistingCassetteException) and each.cassette is cassette:
+            told.add(id(each.failed_request))
+            if not isinstance(each, NoMatchError) and each.failed_request is not None:
+                texts.add(_text(cassette, each.failed_request))
+    cassette.failures[:] = [
+        each for each in cassette.failures if each not in shown and str(each) not in texts
+    ]
+    cassette.unanswered[:] = [
+        request
+        for request in [*cassette.unanswered]
+        if id(request) not in told and _text(cassette, request) not in texts
+    ]
+
+
+def _text(cassette: StreamCassette, request: Any) -> str:
+    return str(NoMatchError(cassette=cassette, failed_request=request))
+
+
+def _shown(error: BaseException) -> list[BaseException]:
+    """*error* and what pytest shows with it: what it came from, and the members of a group."""
+    found: list[BaseException] = []
+    pending: list[BaseException | None] = [error]
+    while pending:
+        each = pending.pop()
+        if each is None or any(each is other for other in found):
+            continue
+        found.append(each)
+        pending.append(each.__cause__)
+        if not each.__suppress_context__:
+            pending.append(each.__context__)
+        if isinstance(each, BaseExceptionGroup):
+            pending += each.exceptions
+    return found

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
 import streamtape
 from streamtape import Request, Tape
 from tests.server import Response, Server, apart
@@ -43,8 +46,17 @@ class Suite:
         (self.folder / name).write_text(f"{READ}\nURL = {url!r}\n{body}")
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run it in this process, which is several times as fast as in another one."""
-        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+        """Run it in this process, which is several times as fast as in another one.
+
+        What Hypothesis remembers, it remembers beside the suite, as in a process of its own.
+        """
+        profile = settings.get_current_profile_name()
+        set_hypothesis_home_dir(self.folder / ".hypothesis")
+        try:
+            return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+        finally:
+            set_hypothesis_home_dir(None)
+            settings.load_profile(profile)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run it in a process of its own: one that is interrupted, or starts workers."""
