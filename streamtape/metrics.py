@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from streamtape.providers import detect
+from streamtape.providers import GENERIC, carries_token, detect, payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,8 +137,9 @@ def timing(tape: Tape, token: Token | None = None) -> Timing:
     """The times of *tape*.
 
     *token* says which events carry a token: a predicate, or a function that gives an event's token
-    text. Without it, what `streamtape.providers` knows of the payloads decides; in a stream of
-    unknown shape, that is any event of plain text.
+    text. Without it the shape of the payloads does: of the provider that `streamtape.providers`
+    knows by it, or of an object with a text under one of the usual keys (``text``, ``content``,
+    ``delta``, ``token``, ``value``). Plain text may be anything, so it is no token then.
 
     Raises what *token* raises, nothing else.
     """
@@ -146,7 +147,7 @@ def timing(tape: Tape, token: Token | None = None) -> Timing:
     events = [event for _, event in timed_events]
     provider = detect(events)
     if token is None and provider is not None:
-        token = provider.carries_token
+        token = _object_with_text if provider is GENERIC else provider.carries_token
     event_times = [at_ns for at_ns, _ in timed_events]
     token_times = [at_ns for at_ns, event in timed_events if token is not None and token(event)]
     chunk_times = [chunk.at_ns for chunk in tape.chunks]
@@ -172,6 +173,10 @@ def timing(tape: Tape, token: Token | None = None) -> Timing:
         bytes=len(tape.body),
         _arrivals=tuple((chunk.at_ns, chunk.late) for chunk in tape.chunks) if timed else (),
     )
+
+
+def _object_with_text(event: Event) -> bool:
+    return isinstance(payload_of(event), dict) and carries_token(event)
 
 
 def _seconds(ns: int) -> float:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamtape import providers
 from streamtape.metrics import Spread, Stall, timing
 from streamtape.tape import Chunk, Ending, Tape
 from streamtape.wire.sse import Event, encode
@@ -157,9 +158,22 @@ class TestToken:
         assert measured.inter_token is not None
         assert (measured.inter_token.count, measured.inter_token.max) == (2, 0.15)
 
-    def test_plain_text_is_a_token(self) -> None:
-        measured = timing(tape((200, b"event: ping\ndata: x\n\n"), (300, sse("Hel")), end=300))
+    @pytest.mark.parametrize("key", ["text", "content", "delta", "token", "value"])
+    def test_text_under_a_usual_key_is_a_token(self, key: str) -> None:
+        measured = timing(tape((200, sse({key: ""})), (300, sse({key: "Hel"})), end=300))
         assert measured.time_to_first_token == 0.3
+
+    @pytest.mark.parametrize("payload", ["Hel", '"Hel"', "5", '["Hel"]', {"message": "Hel"}])
+    def test_plain_text_is_a_token_only_by_a_predicate(self, payload: object) -> None:
+        recorded = tape((200, b"event: ping\n\n"), (300, sse(payload, payload)), end=300)
+        measured = timing(recorded)
+        assert (measured.time_to_first_token, measured.inter_token) == (None, None)
+        assert measured.time_to_first_event == 0.3
+        assert timing(recorded, lambda event: event.data).time_to_first_token == 0.3
+
+    def test_the_text_that_is_read_from_it_anyway_can_be_the_predicate(self) -> None:
+        recorded = tape((200, b"event: ping\ndata: x\n\n"), (300, sse("Hel")), end=300)
+        assert timing(recorded, providers.carries_token).time_to_first_token == 0.3
 
     def test_lines_of_json_too(self) -> None:
         lines = [

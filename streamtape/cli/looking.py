@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 def show(options: argparse.Namespace) -> int:
     """``streamtape show``."""
-    tapes = _tapes(options.cassette)
+    loaded = [(path, _tapes(path)) for path in options.cassettes]
     wanted = options.interaction
-    if wanted is not None and not 1 <= wanted <= len(tapes):
-        tell(f"{options.cassette}: has {len(tapes)} interactions, so there is no number {wanted}")
-        return TROUBLE
+    for path, tapes in loaded:
+        if wanted is not None and not 1 <= wanted <= len(tapes):
+            count = text.counted(len(tapes), "interaction")
+            tell(f"{path}: has {count}, so there is no number {wanted}")
+            return TROUBLE
     out = console(colour=not options.no_color)
-    text.summary(options.cassette, tapes, out)
-    for number, tape in enumerate(tapes, 1):
-        if wanted in (None, number):
+    for place, (path, tapes) in enumerate(loaded):
+        if place:
             out.print()
-            text.show(tape, out, number=number, full=options.full)
+        text.summary(path, tapes, out)
+        for number, tape in enumerate(tapes, 1):
+            if wanted in (None, number):
+                out.print()
+                text.show(tape, out, number=number, full=options.full)
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamtape.cassette.errors import CassetteError
@@ -100,9 +101,30 @@ def convert(
     target = os.fspath(target)
     writer = FORMATS[target_format or format_of(target)]
     tapes, sentences = read(source, source_format)
+    if (
+        target_format is None
+        and _is_rewritten(os.fspath(source), source_format, target)
+        and any(tape.timed for tape in tapes)
+    ):
+        sentences.append(
+            "this is a cassette of streamtape's again, with its timelines; --to vcr makes one in"
+            " plain vcrpy's own form"
+        )
     notes = Notes()
     write_whole(target, writer.write(target, list(_without_secrets(tapes)), notes))
     return len(tapes), [*sentences, *notes.sentences(len(tapes))]
+
+
+def _is_rewritten(source: str, source_format: str | None, target: str) -> bool:
+    """Whether a cassette becomes another of the same kind, so that who asked may have meant more.
+
+    In place that is the way to take secrets out, from a part file to keep what came.
+    """
+    if Path(source).resolve() == Path(target).resolve() or source.endswith(".part"):
+        return False
+    is_json = [path.lower().removesuffix(".gz").endswith(".json") for path in (source, target)]
+    formats = {source_format or format_of(source), format_of(target)}
+    return formats == {"cassette"} and is_json[0] == is_json[1]
 
 
 def _without_secrets(tapes: Iterable[Tape]) -> Iterable[Tape]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import random
 import re
+import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -245,6 +249,7 @@ class TestForms:
 
 
 A = "aB3dE5gH7jK9mN1pQr5tU7wX9zA2cD4e"  # 32 characters
+LETTERS = "QwErTyUiOpAsDfGhJkLzXcVbNmqWeRtYuIoP"
 HEX = "0123456789abcdef" * 4
 B64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{B64}\n{B64}\n-----END RSA PRIVATE KEY-----"
@@ -268,6 +273,12 @@ KEYS = {
     "github fine": f"github_pat_{A[:22]}_{A}{A[:27]}",
     "gitlab": "glpat-" + A[:20],
     "hugging face": "hf_" + A + "Zz",
+    "hugging face, letters": "hf_" + LETTERS[:34],
+    "hugging face, like words": "hf_" + "AutomaticSpeechRecognitionPipeline",
+    "hugging face, organisation": "api_org_" + LETTERS[:34],
+    "voyage": f"pa-{A[:20]}_{LETTERS[:22]}",
+    "jina": f"jina_{HEX[:32]}{A[:12]}_{A[:15]}",
+    "azure": f"{A}{A[:20]}JQQJ99BAACYeBjFXJ3w3AAABACOG{A[:4]}",
     "aws": "AKIAIOSFODNN7EXAMPLE",
     "aws session": "ASIAQWERTYUIOPASDFGH",
     "bedrock": "ABSK" + A * 4 + "==",
@@ -301,6 +312,46 @@ KEYS = {
     "pem, nested": json.dumps(json.dumps(PEM)[1:-1])[1:-1],
     "pem, cut off": PEM[:120],
 }
+
+
+ALPHABET = string.ascii_letters + string.digits
+URL_SAFE = ALPHABET + "-_"
+RANDOM_KEYS: dict[str, tuple[tuple[str, int], ...]] = {
+    "hugging face": (("hf_", 0), (string.ascii_letters, 34)),
+    "hugging face, organisation": (("api_org_", 0), (string.ascii_letters, 34)),
+    "voyage": (("pa-", 0), (URL_SAFE, 43)),
+    "jina": (("jina_", 0), (HEX, 32), (URL_SAFE, 28)),
+    "jina, as others have it": (("jina_", 0), (ALPHABET, 60)),
+    "azure": (
+        (ALPHABET, 52),
+        ("JQQJ99B", 0),
+        ("ABCDEFGHIJKL", 1),
+        ("AC", 0),
+        (ALPHABET, 5),
+        ("XJ3w3AAABACOG", 0),
+        (ALPHABET, 4),
+    ),
+    "azure, old mark": ((ALPHABET, 52), ("JQQJ9DAL", 0), (ALPHABET, 24)),
+    "openai": (("sk-", 0), (ALPHABET, 20), ("T3BlbkFJ", 0), (ALPHABET, 20)),
+    "openai project": (("sk-proj-", 0), (URL_SAFE, 74), ("T3BlbkFJ", 0), (URL_SAFE, 74)),
+    "anthropic": (("sk-ant-api03-", 0), (URL_SAFE, 93), ("AA", 0)),
+    "deepseek": (("sk-", 0), (HEX, 32)),
+    "google": (("AIza", 0), (URL_SAFE, 35)),
+    "google client": (("GOCSPX-", 0), (URL_SAFE, 28)),
+    "github": (("ghp_", 0), (ALPHABET, 36)),
+    "gitlab": (("glpat-", 0), (URL_SAFE, 20)),
+    "groq": (("gsk_", 0), (ALPHABET, 52)),
+    "xai": (("xai-", 0), (ALPHABET, 80)),
+    "perplexity": (("pplx-", 0), (ALPHABET, 48)),
+    "replicate": (("r8_", 0), (ALPHABET, 37)),
+    "fireworks": (("fw_", 0), (ALPHABET, 24)),
+    "tavily": (("tvly-", 0), (ALPHABET, 32)),
+    "nvidia": (("nvapi-", 0), (URL_SAFE, 64)),
+    "npm": (("npm_", 0), (ALPHABET, 36)),
+    "stripe": (("sk_live_", 0), (ALPHABET, 24)),
+    "docker hub": (("dckr_pat_", 0), (URL_SAFE, 27)),
+}
+"""What a key is made of: texts as they are (0), and letters to draw from so many times."""
 
 
 class TestShapes:
@@ -362,6 +413,60 @@ class TestShapes:
     def test_of_other_things_survive(self, text: str) -> None:
         for body in (text, f'{{"x":"{text}"}}', f" {text} "):
             assert filtered(body) == body
+
+    def test_of_a_key_without_digits(self) -> None:
+        body = b'data: {"x":"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"}\n\n'
+        assert PLAIN.body(body, "text/event-stream") == b'data: {"x":"REDACTED"}\n\n'
+
+    @pytest.mark.parametrize("name", RANDOM_KEYS)
+    def test_of_random_keys(self, name: str) -> None:
+        """Of 500 keys in the issuer's own alphabet at most one may read like words."""
+        chance = random.Random(name)
+        parts = RANDOM_KEYS[name]
+        keys = [
+            "".join(
+                part if count == 0 else "".join(chance.choices(part, k=count))
+                for part, count in parts
+            )
+            for _ in range(500)
+        ]
+        found = json.loads(filtered(json.dumps(keys)))
+        assert [left for left in found if left != "REDACTED"][1:] == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "fw_GetConfigurationFromServer",
+            "fw_getHTTPResponseFromUpstream",
+            "hf_AutoModelForCausalLanguageModellingWithCache",
+            "hf_HUGGING_FACE_HUB_TOKEN",
+            "hf_" + "x" * 34,
+            "hf_" + "X" * 34,
+            "gsk_YourGroqApiKeyGoesHereBetweenTheQuotesPlease",
+            "glpat-My-Personal-Access-Token",
+            "glpat-XXXXXXXXXXXXXXXXXXXX",
+            "tvly-your-api-key-goes-here",
+            "pa-01234567-89ab-cdef-0123-456789abcdef",
+            "pa-" + HEX,
+            "pa-Report_2024_Final-version_of_the_whole_document.pdf",
+            "pa-quarterly-report-of-the-committee-2024-final",
+            "jina_embeddings_v3_base_en_long_context_model_2024",
+            "jina_EmbeddingsForLongContextsAndManyLanguages.onnx",
+            "JQQJ99BAACYeBjFXJ3w3AAABACOG",
+            "01234567-89ab-cdef-0123-456789abcdef",
+            "IMG_20240131_235959_HDR-Edited.jpeg",
+            "Spa-day, papa-razzi, a grandpa-in-law, the hf_hub_download of self_supervised models",
+        ],
+    )
+    def test_of_names_and_prose_survive(self, text: str) -> None:
+        for body in (text, f'{{"x":"{text}"}}', f" {text} "):
+            assert filtered(body) == body
+
+    @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+    def test_of_images_survive(self, encode: Callable[[bytes], bytes]) -> None:
+        image = encode(random.Random(3).randbytes(300_000)).decode()
+        body = f'{{"url":"data:image/png;base64,{image}"}}'
+        assert filtered(body) == body
 
     def test_every_shape_is_probed_for(self) -> None:
         """The probe of each shape finds its prefix, or the shape would never be looked for."""
@@ -491,7 +596,7 @@ class TestHostileBodies:
             "AKIA", "xox", '"api_key":[', '"api_key":["', '"api_key":"', "\\", '\\"', '"', "a",
             '"secret":\n', '"password"   ', "?sig=", "&api_key=a", "_api_key", "://", "u@",
             'data: {"api_key": "', "basic ", "bearer a", "\0", "%41", '"secret":1', "-", "A",
-            "_key\\",
+            "_key\\", "JQQJ9", "hf_", "hf_aA", "pa-", "jina_aA", "glpat-HTTPAb",
         ],
     )  # fmt: skip
     def test_take_linear_time(self, piece: str) -> None:
@@ -500,8 +605,8 @@ class TestHostileBodies:
         assert PLAIN.body(result) == result
         PLAIN.text(text)
 
-    @pytest.mark.parametrize("start", ['"api_key":"', "sk-", "eyJ", 'data: {"secret":"'])
-    @pytest.mark.parametrize("rest", ["\\", "a", "1", "aA1_", '\\\\\\"', " ", "."])
+    @pytest.mark.parametrize("start", ['"api_key":"', "sk-", "eyJ", "hf_", 'data: {"secret":"'])
+    @pytest.mark.parametrize("rest", ["\\", "a", "1", "aA1_", "Abc", "AAAAAB", '\\\\\\"', " ", "."])
     def test_that_begin_like_a_secret_take_linear_time(self, start: str, rest: str) -> None:
         PLAIN.body((start + rest * (self.SIZE // len(rest))).encode())
 

@@ -121,8 +121,25 @@ class TestBetweenCassettes:
         tapes = [a_stream(kind="closed"), Tape.of(b"\xff\x00", content_type="image/png")]
         streamtape.save("a.yaml", tapes)
         ran = run("convert", "a.yaml", "b.yaml")
-        assert (ran.status, ran.err) == (0, "")
+        assert ran.status == 0
+        assert_notes(ran, "this is a cassette of streamtape's again")
         assert Path("b.yaml").read_bytes() == Path("a.yaml").read_bytes()
+
+    def test_the_way_to_a_plain_one_is_told_where_nothing_else_was_asked_for(
+        self, run: Commands
+    ) -> None:
+        streamtape.save("a.yaml", [a_stream()])
+        ran = run("convert", "a.yaml", "plain.yaml")
+        assert ran.err == (
+            "streamtape: note: this is a cassette of streamtape's again, with its timelines;"
+            " --to vcr makes one in plain vcrpy's own form\n"
+        )
+        assert "timeline" in Path("plain.yaml").read_text()
+        for more in (["--to", "cassette", "a.yaml", "b.yaml"], ["a.yaml", "b.json"]):
+            assert run("convert", *more).err == ""
+        assert run("convert", "a.yaml", "./a.yaml").err == ""
+        run("convert", "--to", "vcr", "a.yaml", "plain.yaml")
+        assert "again" not in run("convert", "plain.yaml", "b.yaml").err
 
     def test_json_keeps_everything(self, run: Commands) -> None:
         streamtape.save("a.yaml", [a_stream(kind="error", error="read-timeout", text="slow")])

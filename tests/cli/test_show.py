@@ -227,6 +227,19 @@ def test_one_that_is_not_there(run: Commands, number: str) -> None:
     )
 
 
+def test_several_files(run: Commands) -> None:
+    streamtape.save("a.yaml", [Tape.of(b"data: one\n\n")])
+    streamtape.save("b.yaml", [Tape.of(b"data: two\n\n"), Tape.of(b"data: three\n\n")])
+    each = [run("show", name).out for name in ("a.yaml", "b.yaml")]
+    ran = run("show", "a.yaml", "b.yaml")
+    assert (ran.status, ran.out) == (0, "\n".join(each))
+    second = run("show", "--interaction", "2", "a.yaml", "b.yaml")
+    assert (second.status, second.out) == (2, "")
+    assert second.err == "streamtape: a.yaml: has 1 interaction, so there is no number 2\n"
+    missing = run("show", "a.yaml", "c.yaml")
+    assert (missing.status, missing.out) == (2, "")
+
+
 def test_a_part_file_says_what_it_is(run: Commands) -> None:
     streamtape.save("a.yaml", [Tape.of(b"data: a\n\n")])
     Path("a.yaml").rename("a.yaml.part")

@@ -98,3 +98,13 @@ def test_unknown_times_are_not_shown_as_numbers(run: Commands) -> None:
     ran = run("stats", "a.yaml", "b.yaml")
     assert "   inter-chunk            -       -       -       -       -       -" in ran.lines
     assert "   time per output token           -" in ran.lines
+
+
+def test_plain_text_has_no_tokens(run: Commands) -> None:
+    streamtape.save("text.yaml", [timed((5, b"data: one\n\n"), (9, b"data: two\n\n"), end_ms=9)])
+    ran = run("stats", "text.yaml")
+    assert "   time to first token             -" in ran.lines
+    assert "   inter-token            -       -       -       -       -       -" in ran.lines
+    [found] = json.loads(run("stats", "--json", "text.yaml").out)
+    assert found["time_to_first_event_ms"] == 5
+    assert found["time_to_first_token_ms"] is None

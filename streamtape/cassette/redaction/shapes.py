@@ -1,8 +1,10 @@
 """Secrets that are known by their shape alone: keys of providers, JSON Web Tokens, private keys.
 
 Each shape begins with letters that its issuer chose for exactly this purpose. What has to come
-after them (length, alphabet, a digit) is set so that words and ids with the same beginning survive:
-``sk-learn-contrib-project-page``, ``pplx-70b-online``, ``risk-…``, ``npm_config_registry``.
+after them (length, alphabet, a digit or letters that make no words) is set so that words and ids
+with the same beginning survive: ``sk-learn-contrib-project-page``, ``pplx-70b-online``, ``risk-…``,
+``npm_config_registry``, ``fw_GetConfigurationFromServer``. A key of letters alone is no rarity:
+all of Hugging Face's are, and one in thirty of 20 characters is by chance.
 
 Nothing here backtracks over more than some tens of bytes: runs are possessive, and a run is entered
 only where no character of a token stands before it, so hostile bodies cost linear time.
@@ -27,7 +29,9 @@ _END = rb"(?!" + _TOKEN + rb")"
 class _Shape:
     find: re.Pattern[bytes]
     is_secret: Callable[[bytes], bool]
+    """Asked with what is found, without as many bytes as the prefix has."""
     prefix: str
+    """What every secret of the shape has in it, nearly always at its beginning."""
     pivot: str
     """A part of the prefix that is rare in text and that other prefixes have too."""
 
@@ -43,30 +47,62 @@ class _Shape:
 
     def _redacted(self, match: re.Match[bytes]) -> bytes:
         found = match[0]
-        return REDACTED if self.is_secret(found) else found
+        return REDACTED if self.is_secret(found[len(self.prefix) :]) else found
 
 
-def _has_digit(found: bytes) -> bool:
-    return re.search(rb"\d", found) is not None
+# Words written in one: each capital but those of one abbreviation begins one of three letters or
+# more; or a word by itself, which may have two. Of 20 random letters one in some hundreds reads so,
+# of 34 one in some thousands.
+_WORD = rb"(?:[A-Z][a-z]{2,}+)"
+_WORDS = re.compile(rb"[a-z]*+%b*+(?:[A-Z]{1,5}%b*+)?|[A-Z][a-z]" % (_WORD, _WORD))
 
 
-def _looks_random(found: bytes) -> bool:
-    """Tells a key ``sk-…`` from words with hyphens: a long run with a digit, or all kinds mixed."""
-    runs = re.split(rb"[-_]", found)
-    if any(len(run) >= 16 and _has_digit(run) for run in runs):
+def _in_both_cases(rest: bytes) -> bool:
+    return rest.lower() != rest != rest.upper()
+
+
+def _no_words(rest: bytes) -> bool:
+    """Whether *rest*, of 20 characters or more, mixes the cases of letters as no name does."""
+    return (
+        len(rest) >= 20
+        and _in_both_cases(rest)
+        and not all(_WORDS.fullmatch(run) for run in re.split(rb"[^A-Za-z]", rest))
+    )
+
+
+def _has_digit(rest: bytes) -> bool:
+    return re.search(rb"\d", rest) is not None
+
+
+def _no_name(rest: bytes) -> bool:
+    """Tells a key from an identifier, in an alphabet without hyphens or of a fixed length."""
+    return _has_digit(rest) or _no_words(rest)
+
+
+def _looks_random(rest: bytes) -> bool:
+    """Tells a key from words with hyphens: a long run as none of them, or all kinds mixed."""
+    runs = re.split(rb"[-_]", rest)
+    if any(len(run) >= 16 and _no_name(run) for run in runs):
         return True
-    if re.search(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", found):
+    if re.search(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", rest):
         return True
     kinds = (rb"[a-z]", rb"[A-Z]", rb"\d\D+\d\D+\d")
-    return len(found) >= 40 and all(re.search(kind, found) for kind in kinds)
+    return len(rest) >= 37 and (
+        _no_words(rest) or all(re.search(kind, rest) is not None for kind in kinds)
+    )
 
 
-def _any(_found: bytes) -> bool:
+def _looks_random_in_both_cases(rest: bytes) -> bool:
+    """The same for a short prefix, which ids in hexadecimal digits and UUIDs may have too."""
+    return _in_both_cases(rest) and _looks_random(rest)
+
+
+def _any(_rest: bytes) -> bool:
     return True
 
 
-def _holds_key(found: bytes) -> bool:
-    return re.search(rb"[A-Za-z0-9+/]{32}", found) is not None
+def _holds_key(rest: bytes) -> bool:
+    return re.search(rb"[A-Za-z0-9+/]{32}", rest) is not None
 
 
 def _word_start(prefix: str) -> bytes:
@@ -87,7 +123,7 @@ def _word_start(prefix: str) -> bytes:
 def _shape(
     prefix: str,
     rest: bytes,
-    is_secret: Callable[[bytes], bool] = _has_digit,
+    is_secret: Callable[[bytes], bool] = _no_name,
     *,
     pivot: str | None = None,
 ) -> _Shape:
@@ -113,6 +149,19 @@ _PEM = _Shape(
     is_secret=_holds_key,
     prefix="-----BEGIN ",
     pivot="-",
+)
+
+# Azure: OpenAI and other services of AI, and whatever else there has a key of 84 characters, by
+# Microsoft's name a "common annotated security key". The mark is in its middle; then come a year,
+# a month (a letter from A to L), the service and a checksum.
+_AZURE = _Shape(
+    find=re.compile(
+        rb"[A-Za-z0-9]{52}JQQJ9[9DH][A-Za-z0-9][A-L][A-Za-z0-9]{24}(?:[A-Za-z0-9]{2}==)?"
+        rb"(?![A-Za-z0-9+/])"
+    ),
+    is_secret=_any,
+    prefix="JQQJ9",
+    pivot="J",
 )
 
 _SHAPES = (
@@ -143,7 +192,10 @@ _SHAPES = (
     _shape("xox", rb"[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}+"),
     _shape("xapp-", rb"\d-[A-Za-z0-9-]{20,}+", pivot="-"),
     # Hosts of models, and services that agents use
-    _shape("hf_", rb"[A-Za-z0-9]{30,}+", pivot="_"),  # Hugging Face
+    # Hugging Face: 34 letters, whatever they read like; its organisations
+    _shape("hf_", rb"[A-Za-z]{34}" + _END, _in_both_cases, pivot="_"),
+    _shape("hf_", rb"[A-Za-z0-9]{30,}+", pivot="_"),
+    _shape("api_org_", rb"[A-Za-z0-9]{34}" + _END, pivot="_"),
     _shape("gsk_", rb"[A-Za-z0-9]{40,}+", pivot="_"),  # Groq
     _shape("xai-", rb"[A-Za-z0-9]{40,}+", pivot="-"),
     _shape("pplx-", rb"[A-Za-z0-9]{40,}+", pivot="-"),  # Perplexity
@@ -153,13 +205,16 @@ _SHAPES = (
     _shape("nvapi-", _TOKEN + rb"{40,}+", pivot="-"),  # NVIDIA
     _shape("tgp_v1_", _TOKEN + rb"{40,}+", pivot="_"),  # Together
     _shape("dapi", rb"[0-9a-f]{32}(?![A-Za-z0-9_])"),  # Databricks
+    # Voyage; 43 characters are what 32 random bytes are in base64url
+    _shape("pa-", _TOKEN + rb"{32,}+", _looks_random_in_both_cases, pivot="-"),
+    _shape("jina_", _TOKEN + rb"{40,}+", _looks_random, pivot="_"),
     _shape("tvly-", _TOKEN + rb"{20,}+", _looks_random, pivot="-"),  # Tavily
     _shape("lsv2_", rb"[a-z]{2}_[0-9a-f]{32}_[0-9a-f]{10}", pivot="_"),  # LangSmith
     _shape("pcsk_", rb"[A-Za-z0-9_]{40,}+", pivot="_"),  # Pinecone
     # Package indexes, mail
     _shape("npm_", rb"[A-Za-z0-9]{36}" + _END, pivot="_"),
     _shape("pypi-", rb"AgE" + _TOKEN + rb"{50,}+", pivot="-"),
-    _shape("dckr_pat_", _TOKEN + rb"{20,}+", _looks_random, pivot="_"),
+    _shape("dckr_pat_", _TOKEN + rb"{20,}+", pivot="_"),
     _shape("SG.", rb"[A-Za-z0-9_-]{16,32}+\.[A-Za-z0-9_-]{16,64}+", pivot="."),  # SendGrid
     # JSON Web Tokens, RFC 7519: three parts when signed, five when encrypted. One without a
     # signature is no credential.
@@ -169,6 +224,7 @@ _SHAPES = (
         _any,
         pivot="J",
     ),
+    _AZURE,
     _PEM,
 )
 
