@@ -24,6 +24,10 @@ class CassetteError(ValueError):
         self.line = line
 
 
+class LeftoverWarning(UserWarning):
+    """A run that was killed left a part file, which was kept under another name."""
+
+
 class UnfinishedWarning(UserWarning):
     """A cassette holds a stream whose recorder died while it ran: there is no ending."""
 

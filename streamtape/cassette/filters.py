@@ -109,7 +109,7 @@ class Secrets:
     def request(self, request: Request) -> Request:
         """A copy of *request* without secrets. Its body stays bytes, a file or an iterator."""
         filtered = copy.copy(request)
-        filtered.uri = self._in_url(_to_bytes(request.uri)).decode("utf-8", _SURROGATES)
+        filtered.uri = self.url(request.uri)
         headers = self._in_headers(request.headers)
         if not _is_encoded(headers):
             content_type = _header(headers, "content-type")
@@ -141,6 +141,10 @@ class Secrets:
                 filtered["body"] = {**response["body"], "string": string}
                 _correct_length(headers, string)
         return filtered
+
+    def url(self, url: str) -> str:
+        """*url*, perhaps a relative one, without secrets."""
+        return self._in_url(_to_bytes(url)).decode("utf-8", _SURROGATES)
 
     def text(self, text: str) -> str:
         """*text*, such as the message of an error, without secrets."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import interaction_of, without_secrets
+from streamtape.cassette.part_file import PartFile
 from streamtape.cassette.recorder import Recorder
 from streamtape.cassette.serializer import HEADER, dump_pieces
-from streamtape.cassette.storage import PartFile, item_pieces, read, write_whole
+from streamtape.cassette.storage import item_pieces, read, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,8 @@ class Recording:
 
     Between the two only their places in the part file are kept. *append*: those that the cassette
     *path* has stay before those that are recorded; without it they are replaced, if there is
-    something to replace them with.
+    something to replace them with. The part file of a run that was killed is renamed, and warned of
+    (`LeftoverWarning`).
 
     Raises `CassetteError` for a file that is no whole cassette, which stays as it is, and OSError
     where nothing can be written.
@@ -51,6 +53,8 @@ class Recording:
             self._before = list(found) if append else []
         _require_writable(self.path)
         self._part = PartFile(self.path)
+        self._part.make_way()
+        self._part.tell_leftover()
         self._recorder = Recorder(self._record)
         self._lock = threading.Lock()
         self._sent = 0

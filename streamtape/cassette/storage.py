@@ -1,15 +1,14 @@
-"""Cassettes as files: read whole, written whole, and a part file while they are being recorded."""
+"""Cassettes as files: read whole, and written whole."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import threading
 import warnings
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.serialize import deserialize, serialize
@@ -18,7 +17,7 @@ from vcr.serializers.compat import convert_to_unicode
 
 from streamtape.cassette import loader
 from streamtape.cassette.errors import CassetteError, UnfinishedWarning
-from streamtape.cassette.serializer import HEADER, dump_interaction, dump_pieces
+from streamtape.cassette.serializer import dump_interaction, dump_pieces
 from streamtape.cassette.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -181,33 +180,3 @@ def write_whole(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> 
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
-
-
-class PartFile:
-    """``NAME.yaml.part``: each finished interaction of a recording that goes on, appended at once.
-
-    It is a cassette itself, so what a failed or killed run recorded can be looked at.
-    """
-
-    SUFFIX: ClassVar = ".part"
-    NAME_MAX: ClassVar = 255
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(f"{os.fspath(path)}{self.SUFFIX}")
-        if len(os.fsencode(self.path.name)) > self.NAME_MAX:
-            digest = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
-            self.path = self.path.with_name(f"{self.path.name[:100]}...{digest}.yaml{self.SUFFIX}")
-        self.begun = False
-
-    def append(self, pieces: Iterable[bytes]) -> None:
-        """Add one interaction. The first one replaces the part file of an earlier run."""
-        if not self.begun:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab" if self.begun else "wb") as file:
-            file.writelines(pieces if self.begun else [HEADER, *pieces])
-        self.begun = True
-
-    def remove(self) -> None:
-        """The cassette is whole: its part has served."""
-        if self.begun:
-            self.path.unlink(missing_ok=True)

@@ -297,4 +297,4 @@ class StreamCassette(Cassette):  # type: ignore[misc]  # vcrpy is untyped
     def abandon(self) -> str | None:
         """Leave the cassette's file as it was. The path of the part file, if there is one."""
         self.settle()
-        return None if self._writer.part is None else str(self._writer.part)
+        return self._writer.settle_part()

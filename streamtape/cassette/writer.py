@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from vcr.serializers import yamlserializer
 
 from streamtape.cassette.interaction import response_without_secrets
+from streamtape.cassette.part_file import PartFile
 from streamtape.cassette.serializer import dump_pieces
-from streamtape.cassette.storage import CassetteFile, PartFile, item_pieces, write_whole
+from streamtape.cassette.storage import CassetteFile, item_pieces, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from streamtape.cassette.filters import Secrets
     from streamtape.cassette.interaction import Interaction, Response
@@ -48,11 +48,6 @@ class Writer:
         self._order: dict[int, int] = {}
         self._saved: dict[int, Interaction | None] = {}
         self._items: dict[int, list[bytes]] = {}
-
-    @property
-    def part(self) -> Path | None:
-        """The part file, where there is one by now."""
-        return self._part.path if self._part is not None and self._part.begun else None
 
     def note(self, response: Response, order: int) -> None:
         """*response* answers the *order*-th request of those that were sent and recorded.
@@ -90,9 +85,18 @@ class Writer:
         self._persister.save_cassette(self._path, content, serializer=self._serializer)
 
     def remove_part(self) -> None:
-        """The cassette is whole: its part has served."""
+        """The cassette is whole: its part has served. Warns of what a killed run had left."""
         if self._part is not None:
             self._part.remove()
+            self._part.tell_leftover()
+
+    def settle_part(self) -> str | None:
+        """The cassette isn't written: the part file stays, if there is one. Warns as above."""
+        if self._part is None or not self._part.begun:
+            return None
+        self._part.settle()
+        self._part.tell_leftover()
+        return str(self._part.path)
 
     def _item(self, pair: Interaction) -> list[bytes]:
         """*pair* as an item of the cassette's list in YAML, kept; empty where a hook drops it."""

@@ -83,14 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     show = command(
         "show",
         _show,
-        "what a cassette holds: each event, when it came and in which chunks",
+        "what cassettes hold: each event, when it came and in which chunks",
         "Also for .part files, HAR and asciicast.",
     )
-    show.add_argument("cassette", metavar="CASSETTE")
+    show.add_argument("cassettes", metavar="CASSETTE", nargs="+")
     show.add_argument(
         "--full", action="store_true", help="shorten nothing; headers and request bodies too"
     )
-    show.add_argument("--interaction", type=int, metavar="N", help="only the N-th, from 1")
+    show.add_argument("--interaction", type=int, metavar="N", help="only the N-th of each, from 1")
 
     stats = command(
         "stats",
@@ -104,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         "record",
         _record,
         "send a request as curl would, show the events live, keep them in a cassette",
-        "The options are curl's, so a curl command line that works can be pasted. Secrets"
+        "The options are curl's, so a curl command line for a stream can be pasted; one with an"
+        " option that record doesn't have is refused before anything is sent. Secrets"
         " (keys, cookies, authorization) never reach the file. Ctrl-C ends the stream and keeps"
         " what came.",
     )
@@ -149,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         _serve,
         "answer requests with what cassettes hold, over HTTP, for clients in any language",
         "A request is answered by the interactions of its method, path and query, in turns. Each"
-        " request is told when it is over. Ctrl-C ends it.",
+        " request is told when it is over. Ctrl-C or SIGTERM ends it.",
     )
     serving.add_arguments(serve)
 

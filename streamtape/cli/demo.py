@@ -16,6 +16,7 @@ from streamtape.cassette.errors import CassetteError
 from streamtape.cassette.library import load, use_cassette
 from streamtape.cli.output import TROUBLE, console, tell
 from streamtape.cli.rhythm import Rhythm
+from streamtape.cli.signals import as_ctrl_c
 from streamtape.clock import now_ns
 from streamtape.delivery import Delivery
 from streamtape.demo import demo_server
@@ -56,7 +57,7 @@ def demo(options: argparse.Namespace) -> int:
         "",
         Text("One chat stream, recorded from a server on this machine, looked at and replayed."),
     )
-    with demo_server(speed=options.speed) as server:
+    with as_ctrl_c(), demo_server(speed=options.speed) as server:
         url = f"{server.openai_url}/chat/completions"
         _title(out, "Recording, as it comes")
         text = _record(path, url, out)

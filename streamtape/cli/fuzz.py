@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from rich.text import Text
 
 from streamtape.cassette.library import load
 from streamtape.cli.output import TROUBLE, console, tell
+from streamtape.cli.signals import as_ctrl_c
 from streamtape.delivery.expression import parse
 from streamtape.programs import Program
 from streamtape.programs.fuzzing import Fuzzing, Plan
@@ -84,24 +83,11 @@ def fuzz(options: argparse.Namespace) -> int:
 
 
 def _run(fuzzing: Fuzzing, delivery: Delivery | None) -> None:
-    with _terminated():
+    with as_ctrl_c():  # no program that was started may outlive this one
         if delivery is None:
             fuzzing.run()
         else:
             fuzzing.try_one(delivery)
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C: no program that was started may outlive this one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import queue
 import shlex
-import signal
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from streamtape.cassette.errors import CassetteError
+from streamtape.cassette.filters import Secrets
 from streamtape.cli.output import INTERRUPTED, TROUBLE, console, tell
-from streamtape.cli.serve import show
+from streamtape.cli.serve import show_each
+from streamtape.cli.signals import ToldError, until_told
 from streamtape.report.printable import one_line
 from streamtape.report.text import counted, put
-from streamtape.server import Exchange
 from streamtape.server import proxy as recording_proxy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from rich.console import Console
 
+    from streamtape.cli.serve import Over
     from streamtape.server import RecordingProxy
 
 NOT_KEPT = 1
@@ -31,7 +31,7 @@ NOT_KEPT = 1
 
 def proxy(options: argparse.Namespace) -> int:
     """Run the command with its parsed *options*. Raises CassetteError and OSError."""
-    over: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+    over: Over = queue.SimpleQueue()
     out = console(colour=not options.no_color)
     try:
         recorder = recording_proxy(
@@ -45,56 +45,37 @@ def proxy(options: argparse.Namespace) -> int:
             max_body=options.max_body,
             heard=over.put,
         )
-        with _until_told():
+        with until_told(lambda: over.put(None)):
             _record(recorder, options, over, out)
     except CassetteError:
         raise
     except ValueError as error:
         tell(str(error))
         return TROUBLE
-    except _ToldError:  # once more: no time to write the cassette
+    except ToldError:  # once more: no time to write the cassette
         tell(f"{options.output} stays as it was; what was recorded is in {recorder.part}")
         return INTERRUPTED
-    return _end(recorder, options, out)
+    return _end(recorder, options, over, out)
 
 
 def _record(
     recorder: RecordingProxy,
     options: argparse.Namespace,
-    over: queue.SimpleQueue[Exchange],
+    over: Over,
     out: Console,
 ) -> None:
     # Nobody reading the output ends it as Ctrl-C does: what was recorded is worth more.
-    with recorder, suppress(_ToldError, BrokenPipeError):
+    secrets = Secrets()
+    with recorder, suppress(ToldError, BrokenPipeError):
         put(out, Text(f"Recording {one_line(options.to)} at ").append(recorder.url, "bold"))
-        out.file.flush()
-        while True:
-            show(over.get(), out)
-            out.file.flush()
+        show_each(over, out, secrets)
 
 
-class _ToldError(Exception):
-    """Ctrl-C, or SIGTERM."""
-
-
-@contextmanager
-def _until_told() -> Iterator[None]:
-    """Raise `_ToldError` in the block at the first SIGINT or SIGTERM."""
-
-    def told(*_: object) -> None:
-        raise _ToldError
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end(recorder: RecordingProxy, options: argparse.Namespace, out: Console) -> int:
+def _end(recorder: RecordingProxy, options: argparse.Namespace, over: Over, out: Console) -> int:
     if out.is_terminal:
         put(out, Text())  # the terminal has written ^C
+    over.put(None)
+    show_each(over, out, Secrets())  # what still ran
     name = one_line(options.output)
     if recorder.saved:
         kept = counted(recorder.recorded, "interaction")

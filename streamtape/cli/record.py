@@ -17,6 +17,7 @@ from streamtape.cassette.errors import CassetteError
 from streamtape.cassette.library import load, use_cassette
 from streamtape.cli import curl
 from streamtape.cli.output import BROKEN_PIPE, INTERRUPTED, TROUBLE, console, tell
+from streamtape.cli.signals import as_ctrl_c
 from streamtape.cli.watch import Watch
 from streamtape.report.printable import one_line
 from streamtape.report.text import counted, ending_text, put, put_folded, seconds, size
@@ -62,6 +63,11 @@ def record(options: argparse.Namespace) -> int:
     except ValueError as error:
         tell(str(error))
         return TROUBLE
+    if options.insecure:
+        tell(
+            "note: with -k the server's certificate isn't checked: whoever is in between can read"
+            " and change everything, and take your key"
+        )
     out = console(colour=not options.no_color)
     existed = path.exists()
     context = (
@@ -118,7 +124,8 @@ def _require_writable(path: Path) -> None:
 def _exchange(request: curl.CurlRequest, options: argparse.Namespace, out: Console) -> _Outcome:
     watch = Watch(out, silent=options.silent)
     try:
-        return anyio.run(_send, request, options, watch)
+        with as_ctrl_c():
+            return anyio.run(_send, request, options, watch)
     except KeyboardInterrupt:
         return _Outcome(INTERRUPTED, "interrupted: what came until then is kept", watch.answered)
     except BrokenPipeError:
@@ -132,8 +139,12 @@ def _exchange(request: curl.CurlRequest, options: argparse.Namespace, out: Conso
 
 
 async def _send(request: curl.CurlRequest, options: argparse.Namespace, watch: Watch) -> _Outcome:
-    timeout = httpx2.Timeout(None, connect=options.connect_timeout)
-    async with httpx2.AsyncClient(timeout=timeout) as client:
+    async with httpx2.AsyncClient(
+        timeout=httpx2.Timeout(None, connect=options.connect_timeout),
+        verify=not options.insecure,
+        proxy=request.proxy or None,
+        trust_env=request.proxy != "",
+    ) as client:
         sent = client.build_request(request.method, request.url, content=request.body)
         _set_headers(sent, request)
         watch.start()

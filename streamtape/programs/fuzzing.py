@@ -182,7 +182,9 @@ class Fuzzing:
     # ---- faults
 
     def _chosen_faults(self) -> tuple[Fault, ...]:
-        return all_faults.every(self._streamed()) if self._plan.faults else ()
+        every = all_faults.every(self._streamed()) if self._plan.faults else ()
+        # A server really waits, and longer than a program may run: that would be no news of it.
+        return tuple(fault for fault in every if fault.name != "stall")
 
     def _streamed(self) -> Tape:
         """The tape that faults are chosen for, and judged by: the first one that is a stream."""

@@ -31,6 +31,8 @@ _NEW_SEAMS = 2
 _MOST_CUTS = 1_000
 """So many seams are cut at once."""
 
+_LINE_ENDS = ("crlf", "cr")
+
 _MOST_DOUBLINGS = 5
 _MOST_REWRITES = 2
 _ENOUGH_TRIES = 200
@@ -106,8 +108,10 @@ def _every_rewrite(tapes: Sequence[Tape], level: Level | None) -> tuple[Rewrite,
     every = (rewrites.every(tape, level) for tape in tapes)
     turns = chain.from_iterable(zip_longest(*every))
     # Who doesn't say what codings it takes may be sent any, and yet no server does that.
-    kept = (one for one in turns if one is not None and one.name != "coding")
-    return tuple(dict.fromkeys(kept))
+    kept = dict.fromkeys(one for one in turns if one is not None and one.name != "coding")
+    # Few runs may be all there are, and a server is likelier to end lines otherwise than to begin
+    # with a byte order mark.
+    return tuple(sorted(kept, key=lambda one: one.name not in _LINE_ENDS))
 
 
 def _at_new_seams(

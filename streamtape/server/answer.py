@@ -11,6 +11,7 @@ from streamtape.clients.playback import Playback, PlayedError
 from streamtape.clients.routing import Play
 from streamtape.clock import now_ns
 from streamtape.server import cors
+from streamtape.server.pauses import pauses
 from streamtape.server.wire import LAST_CHUNK, chunked, rechunked
 
 if TYPE_CHECKING:
@@ -61,7 +62,11 @@ def _on_one_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a tape is written: ``waits`` for its times, and whether pages may read it (``cors``)."""
+    """How a tape is written, and whether pages may read it (``cors``).
+
+    ``waits``: each chunk at its time after the request. Else, each when the client has taken the
+    one before, and the tape's time has passed between the two.
+    """
 
     waits: bool
     wire: Wire
@@ -86,6 +91,7 @@ class Answer:
         self._wire = manner.wire
         self._cors = manner.cors
         self._waits = manner.waits
+        self._pauses = pauses(tape)
         self._started_ns = received.at_ns
         self._before = connection.written
         self._playback = Playback(
@@ -217,7 +223,9 @@ class Answer:
     # ---- time
 
     async def _until(self, gap_ns: int) -> None:
-        if not self._waits or gap_ns <= 0:
+        if not self._waits:
+            gap_ns = next(self._pauses, 0)
+        if gap_ns <= 0:
             return
         due_ns = now_ns() + gap_ns
         while (left_ns := due_ns - now_ns()) > 0:  # noqa: ASYNC110  # a loop may wake a bit early

@@ -10,6 +10,7 @@ from vcr import matchers
 
 from streamtape.cassette.filters import Secrets
 from streamtape.cassette.interaction import vcr_request_of
+from streamtape.server import pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,8 @@ class NoTapeError(LookupError):
 class Turn:
     """What a request gets: the tape as delivered, which of those given it is, and how.
 
-    ``number`` and ``attempt`` count from 1; ``delivery`` is the expression.
+    ``number`` and ``attempt`` count from 1; ``delivery`` is the expression. The tape's times are
+    as in `pauses.attempts`.
     """
 
     tape: Tape
@@ -145,7 +147,7 @@ class _Sequence:
         if key not in self._delivered:
             if len(self._delivered) >= _SEQUENCES:  # drawn anew each time
                 self._delivered.clear()
-            self._delivered[key] = delivery.attempts(tape)
+            self._delivered[key] = pauses.attempts(delivery, tape)
         self._delivery = key[1]
         return self._delivered[key]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 CONTROL = "x-streamtape-delivery"
 """The header by which a client may choose the delivery of its own response."""
+
+_WIDTH = 79
+"""Columns of what a person reads in a terminal."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,10 @@ class Replay(Service):
             delivery = parse(written)
             not_virtual(delivery)
         except ValueError as error:
-            raise BadRequestError(HTTPStatus.BAD_REQUEST, f"{CONTROL}: {error}") from error
+            text = textwrap.fill(
+                f"{CONTROL}: {error}", _WIDTH, break_long_words=False, break_on_hyphens=False
+            )
+            raise BadRequestError(HTTPStatus.BAD_REQUEST, text) from error
         return delivery
 
     def _chosen(self, delivery: Delivery | None) -> tuple[Callable[[Tape], Delivery], str]:

@@ -66,8 +66,9 @@ def serve(  # noqa: PLR0913  # options, by name
     *port* 0 takes a free one. A *host* that isn't loopback is warned of. *delivery*: how tapes are
     handed over. At the pace ``"instant"`` each chunk is one write, and the next one follows when
     the client has read it; where the system doesn't tell (other than Linux, or another machine)
-    after 20 ms. At any other pace each chunk is written at its time after the request. A fault that
-    strikes some attempts only counts the requests. *wire*: how bodies are framed.
+    after 20 ms; a fault's own `stall` is really waited for. At any other pace each chunk is written
+    at its time after the request. A fault that strikes some attempts only counts the requests.
+    *wire*: how bodies are framed.
 
     *control*: a client may choose the delivery of a response by the header
     ``x-streamtape-delivery``, whose value is an expression such as ``Delivery(cuts='bytes')``.

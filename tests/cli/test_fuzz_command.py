@@ -98,7 +98,7 @@ def test_a_right_reader_passes(run: Commands) -> None:
         ("crlf", b"\r\n", ("--runs=2",), "chunk-boundary/crlf-split"),
         ("crlf", b"\n", ("--runs=18", "--rewrites"), "chunk-boundary/crlf-split"),
         ("early", b"\n", ("--runs=8",), "chunk-boundary/early-dispatch"),
-        ("bom", b"\n", ("--runs=12", "--rewrites"), "rewrite/bom"),
+        ("bom", b"\n", ("--runs=16", "--rewrites"), "rewrite/bom"),
     ],
 )
 def test_a_known_mistake_is_found_and_told_by_its_smallest_delivery(

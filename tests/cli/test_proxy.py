@@ -83,6 +83,43 @@ def test_a_run_that_is_killed_leaves_the_part(tmp_path: Path) -> None:
     assert [tape.body for tape in streamtape.load(tmp_path / "x.yaml")] == [b"data: old\n\n"]
 
 
+def test_a_run_after_one_that_was_killed_keeps_what_that_had_recorded(tmp_path: Path) -> None:
+    kept = tmp_path / "x.yaml.1.part"
+    part = tmp_path / "x.yaml.part"
+    with serve(answer) as upstream:
+        process, url = started(tmp_path, upstream.url)
+        with process:
+            httpx.get(f"{url}/x", trust_env=False)
+            until(lambda: part.exists() and b"eof" in part.read_bytes())
+            process.kill()
+        process, url = started(tmp_path, upstream.url)
+        with process:
+            httpx.get(f"{url}/long", trust_env=False)
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 0
+            assert process.stderr is not None
+            told = process.stderr.read().decode()
+    assert "a run that was killed left 1 interaction in x.yaml.part: kept as x.yaml.1.part" in told
+    assert "streamtape show x.yaml.1.part" in told
+    assert [tape.body for tape in streamtape.load(kept)] == [EVENT]
+    assert [tape.body for tape in streamtape.load(tmp_path / "x.yaml")] == [EVENT * 3]
+
+
+def test_no_secret_of_a_request_is_printed(tmp_path: Path) -> None:
+    secret = "sk-proj-" + "a1B2c3D4" * 6
+    with serve(answer) as upstream:
+        process, url = started(tmp_path, upstream.url)
+        with process:
+            httpx.get(f"{url}/{secret}/q?key={secret}&n=1", trust_env=False)
+            httpx.request("CONNECT", f"{url}/q?key=ABC&n=2", trust_env=False)
+            process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            rest = process.stdout.read().decode()
+    assert secret not in rest
+    assert "ABC" not in rest
+    assert "GET /REDACTED/q?n=1  200  complete\n" in rest
+
+
 def test_it_adds_to_a_cassette_where_told(tmp_path: Path) -> None:
     streamtape.save(tmp_path / "x.yaml", [streamtape.Tape.of(b"data: old\n\n")])
     with serve(answer) as upstream:

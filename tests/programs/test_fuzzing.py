@@ -133,6 +133,16 @@ def test_a_fault_is_judged_twice_before_it_is_told() -> None:
     assert result.scorecard.examples > 20
 
 
+def test_no_program_has_to_live_through_a_stall_of_minutes() -> None:
+    program = Function(lambda _: Outcome("exit", 0, b"text", answered=1))
+    result = Fuzzing(program, [chat()], Plan(runs=1, faults=True)).run()
+    tried = [delivery.fault for delivery in program.__dict__["deliveries"]]
+    assert any(fault is not None and fault.name == "reset_after" for fault in tried)
+    assert not any(fault is not None and fault.name == "stall" for fault in tried)
+    assert result.scorecard is not None
+    assert "stall" not in str(result.scorecard)
+
+
 def test_one_delivery_may_have_a_fault() -> None:
     delivery = Delivery(fault=faults.end_after(1))
     texts = Function(

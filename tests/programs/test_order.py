@@ -83,6 +83,12 @@ def test_a_byte_order_mark_is_cut_inside_and_behind() -> None:
     assert {cut(after) for after in found[place + 1 : place + 3]} == {1, 3}
 
 
+def test_line_ends_are_the_first_of_the_rewrites() -> None:
+    """Where only few runs are allowed, they are what shows most."""
+    rewritten = [delivery.rewrites for delivery in first(60, named(), level="wire")]
+    assert next(filter(None, rewritten)) == (rewrites.crlf(),)
+
+
 def test_no_content_coding_comes_unasked() -> None:
     found = first(300, named(), level="text")
     assert "coding" not in {one.name for delivery in found for one in delivery.rewrites}
