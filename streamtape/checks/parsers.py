@@ -9,6 +9,7 @@ from typing import Any
 
 from streamtape.checks.calling import Caller
 from streamtape.checks.conformance import CASES
+from streamtape.checks.drawing import drawn
 from streamtape.checks.failures import Failure, Findings
 from streamtape.checks.features import OF_CHANGES, SENTENCES, features
 from streamtape.checks.invariance import try_invariance
@@ -21,7 +22,7 @@ from streamtape.checks.probes import (
     TO_CUT,
 )
 from streamtape.checks.rules import AFTERWARDS, LEAK_SENTENCE, WHOLE, Rules, tape_of
-from streamtape.checks.search import bounded, cuts_of_changed, drawn, key_of
+from streamtape.checks.search import bounded, cuts_of_changed, key_of
 from streamtape.checks.shapes import JSON_PROBE, PLAIN, PLAIN_PROBES, PROBE, Shape, shape_of
 from streamtape.delivery import Delivery, contents, rewrites
 from streamtape.delivery.order import systematic

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from streamtape.checks.drawing import drawn
 from streamtape.checks.renderers.budget import Budget
 from streamtape.checks.renderers.judging import CHUNKING, CONVERGES, Judge
 from streamtape.checks.renderers.session import so_far
 from streamtape.checks.renderers.smaller import Smaller
 from streamtape.checks.renderers.source import Source
 from streamtape.checks.renderers.telling import RendererFailure
-from streamtape.checks.search import MAX_DELIVERIES, drawn
+from streamtape.checks.search import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     from streamtape.checks.failures import Failure, Findings
