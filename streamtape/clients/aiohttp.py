@@ -44,6 +44,8 @@ def _connecting(real: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(answer, Play):
             return await _play(connector, req, traces, timeout, answer)
         if loop_is_virtual():
+            if answer is not None:
+                answer.withdraw()
             raise VirtualClockError(
                 "a request to a real server in virtual time, which jumps to the next timeout while"
                 " the server is at work. Play it from a cassette, or record it in a test without a"

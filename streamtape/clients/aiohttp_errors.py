@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -58,6 +60,12 @@ _ERRORS: tuple[tuple[ErrorKind, tuple[type[Exception], ...], tuple[type[Exceptio
         (aiohttp.ClientOSError, aiohttp.ClientPayloadError),
     ),
 )
+# What is no HTTP, as aiohttp says it and as h11 does. It isn't asked for a second time, as it is
+# where a server has gone.
+_REFUSED = re.compile(r"(\d{3}), message:\n(.*)", re.DOTALL)
+_ILLEGAL = "illegal "
+# aiohttp takes a reset for the end of a body that nothing else ends: its user heard of none.
+_UNHEARD = " (which aiohttp took for the end of the body)"
 _UNWRITTEN = ("Can not write request body", "Failed to send bytes", "Cannot write to closing")
 
 
@@ -82,6 +90,8 @@ def exception_of(played: PlayedError, key: Any, *, head: bool) -> Exception:
 
     *key*: the connection's, whose host a failure to connect names.
     """
+    if not head and (refused := _refused(played)) is not None:
+        return refused
     early, late = next(classes for kind, _, classes in _ERRORS if kind == played.error)
     raised = late if head else early
     if raised is aiohttp.ClientConnectorError:
@@ -90,6 +100,27 @@ def exception_of(played: PlayedError, key: Any, *, head: bool) -> Exception:
         code = errno.EPIPE if played.error == "write" else errno.ECONNRESET
         return aiohttp.ClientOSError(code, played.text)
     return raised(played.text)
+
+
+def _refused(played: PlayedError) -> HttpProcessingError | None:
+    if played.error != "protocol":
+        return None
+    if match := _REFUSED.fullmatch(played.text):
+        message = textwrap.dedent(match[2])
+        return HttpProcessingError(code=int(match[1]), message=message)
+    if played.text.startswith(_ILLEGAL):
+        return HttpProcessingError(code=400, message=played.text)
+    return None
+
+
+def unheard(exc: BaseException) -> str:
+    """The text of a reset that aiohttp took for the end of a body."""
+    return text_of(exc) + _UNHEARD
+
+
+def was_unheard(played: PlayedError) -> bool:
+    """Whether *played* is such a reset: aiohttp's user gets the end of the body."""
+    return played.error == "read" and played.text.endswith(_UNHEARD)
 
 
 def timed_out(timer: Any) -> bool:

@@ -16,7 +16,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from streamtape.clients.aiohttp_errors import exception_of
+from streamtape.clients.aiohttp_errors import exception_of, was_unheard
 from streamtape.clients.http1 import ResponseBytes
 from streamtape.clients.playback import Playback, PlayedError
 
@@ -214,8 +214,15 @@ class PlayedHandler(ResponseHandler):
             self._playback.end()
             self._end()
             return
-        if piece:
-            self.data_received(self._bytes.piece(piece))
+        sent = self._bytes.piece(piece)
+        if self._bytes.end and self._playback.ends_in_this_read:
+            # Else who reads chunk by chunk would see the ends of empty ones.
+            sent += self._bytes.piece(self._playback.hand_over() or b"")
+            self._playback.end()
+            self.data_received(sent + self._bytes.end)
+            return
+        if sent:
+            self.data_received(sent)
         # An empty piece, or one that decodes to nothing, is no answer to who waits.
         if self._reader is not None and self._reader.waiting:
             self.wanted()
@@ -228,6 +235,9 @@ class PlayedHandler(ResponseHandler):
             self.connection_lost(None)
 
     def _break(self, error: PlayedError) -> None:
+        if self._head_came and was_unheard(error):
+            self._end()
+            return
         exc = exception_of(error, self._key, head=self._head_came)
         exc.__cause__ = error
         self._rest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streamtape.clients.aiohttp_errors import kind_of, text_of, timed_out
+from streamtape.clients.aiohttp_errors import kind_of, text_of, timed_out, unheard
 from streamtape.clients.http1 import ResponseTee
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ class Tap:
         payload = self._payload()
         self._kind.connection_lost(protocol, exc)
         broke = payload.exception() if payload is not None else protocol.exception()
-        if exc is not None:
-            # aiohttp takes it for the end of a body that nothing else ends: the tape does not.
+        if exc is not None and broke is None:
+            self._take.finish("error", "read", unheard(exc), asked=self._asked_ns)
+        elif exc is not None:
             self._end_with(broke or exc, "read")
         elif broke is not None:
             self._end_with(broke)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
+from streamtape.clients.breaks import no_status_line
 from streamtape.tape import Request
 
 if TYPE_CHECKING:
@@ -101,9 +102,13 @@ class RequestReader:
 class ResponseTee:
     """Notes in a take what a server sent: told of each read, it changes none and never raises."""
 
-    def __init__(self, take: Take, method: str) -> None:
-        """*method*: the request's, which says whether the response has a body."""
+    def __init__(self, take: Take, method: str, *, hints_are_final: bool = False) -> None:
+        """*method*: the request's, which says whether the response has a body.
+
+        *hints_are_final*: the client takes a ``103 Early Hints`` (any 1xx but 100) for the answer.
+        """
         self.take = take
+        self._hints_are_final = hints_are_final
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT)
         self._h11.send(h11.Request(method=method, target="/", headers=[("host", "-")]))
         self._h11.send(h11.EndOfMessage())
@@ -123,6 +128,7 @@ class ResponseTee:
             return
         now = self.take.clock()
         self._note(now if asked_ns is None else asked_ns, now, b"")
+        self._break_off(asked_ns)
         # h11 has no words for a server that says nothing at all.
         self.take.finish("error", "protocol", _NO_ANSWER, asked=asked_ns)
 
@@ -131,8 +137,20 @@ class ResponseTee:
         self.take.finish("error", kind, text, asked=asked_ns)
 
     def closed(self) -> None:
-        """The client has left."""
+        """The client has left: by itself, or since what came is no HTTP."""
+        self._break_off()
         self.take.finish("closed")
+
+    def _break_off(self, asked_ns: int | None = None) -> None:
+        """End the take where no client would have waited for the rest of this head."""
+        if self._head or self.take.ending is not None:
+            return
+        if (text := no_status_line(self._h11.trailing_data[0])) is not None:
+            self.take.finish("error", "protocol", text, asked=asked_ns)
+
+    def _begin(self, event: h11.Response | h11.InformationalResponse) -> None:
+        self._head = True
+        self.take.head(event.status_code, _text(event.reason), _pairs(event), _version(event))
 
     def _note(self, asked_ns: int, got_ns: int, data: bytes) -> None:
         take = self.take
@@ -142,14 +160,16 @@ class ResponseTee:
                 if isinstance(event, h11.Data):
                     take.reads.extend((asked_ns, got_ns, bytes(event.data)))
                 elif isinstance(event, h11.Response):
-                    self._head = True
-                    take.head(
-                        event.status_code, _text(event.reason), _pairs(event), _version(event)
-                    )
+                    self._begin(event)
                     # No chunk comes before its head.
                     got_ns = take.clock()
                 elif isinstance(event, h11.EndOfMessage):
                     take.finish("eof", asked=asked_ns)
+                elif isinstance(event, h11.InformationalResponse):
+                    if self._hints_are_final and event.status_code != HTTPStatus.CONTINUE:
+                        self._begin(event)
+                        take.finish("eof")
+                        return
                 elif isinstance(event, h11.ConnectionClosed):
                     return
         except h11.RemoteProtocolError as exc:
@@ -162,7 +182,8 @@ class ResponseBytes:
 
     ``head`` comes first, then each chunk as `piece` makes it, then ``end`` where the stream ends
     properly. ``bodiless``: nothing comes after the head. ``length``: the body's, where the head
-    promises it; the client takes the response for whole when it has as much.
+    promises it; the client takes the response for whole when it has as much. ``chunked``: it is
+    sent in transfer chunks.
 
     A stream is sent in transfer chunks, whatever it came in, since clients show no other cuts. What
     is no stream keeps the framing that its headers tell, where they are true.
@@ -171,27 +192,27 @@ class ResponseBytes:
     def __init__(self, playback: Playback, method: str) -> None:
         """*method*: the request's."""
         tape = playback.tape
-        self.bodiless = method == "HEAD" or tape.status in {204, 304}
+        self.bodiless = method == "HEAD" or tape.status in {204, 304} or tape.status < HTTPStatus.OK
         headers = list(tape.headers)
         if playback.coding is not None:
             headers.append(("content-encoding", playback.coding))
         self.length = None if self.bodiless else _length(playback, headers)
-        self._chunked = (
+        self.chunked = (
             not self.bodiless and self.length is None and not _ends_with_connection(playback)
         )
-        if self._chunked:
+        if self.chunked:
             headers = [pair for pair in headers if pair[0].lower() not in _FRAMING_HEADERS]
             headers.append(("transfer-encoding", "chunked"))
         elif not self.bodiless:
             headers = [pair for pair in headers if pair[0].lower() != "transfer-encoding"]
-        self.end = b"0\r\n\r\n" if self._chunked else b""
+        self.end = b"0\r\n\r\n" if self.chunked else b""
         self.head = _head(playback, headers)
 
     def piece(self, data: bytes) -> bytes:
         """One chunk on the wire. An empty one is nothing there: it would end the body."""
         if not data or self.bodiless:
             return b""
-        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
 
 
 def _length(playback: Playback, headers: Headers) -> int | None:
@@ -218,7 +239,7 @@ def _ends_with_connection(playback: Playback) -> bool:
         and playback.coding is None
         and not names & _FRAMING_HEADERS
         and len(tape.chunks) <= 1
-        and tape.ending.kind == "eof"
+        and tape.ending.kind in {"eof", "closed"}
     )
 
 
@@ -250,9 +271,9 @@ def _text(raw: bytes) -> str:
     return bytes(raw).decode("latin-1")
 
 
-def _pairs(event: h11.Response) -> Headers:
+def _pairs(event: h11.Response | h11.InformationalResponse) -> Headers:
     return [(_text(name), _text(value)) for name, value in event.headers.raw_items()]
 
 
-def _version(event: h11.Response) -> str:
+def _version(event: h11.Response | h11.InformationalResponse) -> str:
     return f"HTTP/{_text(event.http_version)}"

@@ -85,7 +85,7 @@ def _sync_handler(module: ModuleType, real: Callable[..., Any]) -> Callable[...,
         answer = session.answer(_request_of(request))
         if isinstance(answer, Play):
             return _play(module, answer, request)
-        _require_real_time(module, transport)
+        _require_real_time(module, transport, answer)
         if answer is None:
             with permitted():
                 return real(transport, request)
@@ -110,7 +110,7 @@ def _async_handler(module: ModuleType, real: Callable[..., Any]) -> Callable[...
         answer = session.answer(_request_of(request))
         if isinstance(answer, Play):
             return await _play_async(module, answer, request)
-        _require_real_time(module, transport)
+        _require_real_time(module, transport, answer)
         if answer is None:
             with permitted():
                 return await real(transport, request)
@@ -125,16 +125,19 @@ def _async_handler(module: ModuleType, real: Callable[..., Any]) -> Callable[...
     return handle_async_request
 
 
-def _require_real_time(module: ModuleType, transport: Any) -> None:
+def _require_real_time(module: ModuleType, transport: Any, take: Take | None) -> None:
     """Raise `VirtualClockError` where a connection would be opened in virtual time.
 
-    A server answers in real time, and meanwhile virtual time jumps to the next timeout.
+    A server answers in real time, and meanwhile virtual time jumps to the next timeout. *take*,
+    which would have recorded the request, is withdrawn then.
     """
     if isinstance(transport, module.HTTPTransport):
         virtual = not isinstance(plain_clock(), SystemClock)
     else:
         virtual = isinstance(transport, module.AsyncHTTPTransport) and loop_is_virtual()
     if virtual:
+        if take is not None:
+            take.withdraw()
         raise VirtualClockError(
             "a request to a real server in virtual time, which jumps to the next timeout while the"
             " server is at work. Play it from a cassette, or record it in a test without a virtual"

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from streamtape.tape import ErrorKind, Tape
 
 
+# What came in one read lies no further apart.
+_ONE_READ_NS = 1_000_000
+# A client whose own timeout struck where the recorded one left gets that much more, at least.
+_GRACE_NS = 1_000_000_000
+# Who left sooner was done; who waited that long may have given up.
+_WAITED_NS = 50_000_000
+
+
 class PlayedError(Exception):
     """The tape breaks here. Each client's module turns it into that client's own exception."""
 
@@ -99,6 +107,21 @@ class Playback:
         self._position += 1
         return next(self.pieces, None)
 
+    @property
+    def ends_in_this_read(self) -> bool:
+        """Whether the end belongs with the piece that was handed over last.
+
+        So it does with what ends a coding, and with a last chunk that came together with it. The
+        next read is hardly ever that fast. Where both have the same time, as on a tape that was
+        made by hand, the end stands for itself.
+        """
+        chunks, ending = self.tape.chunks, self.tape.ending
+        if self._position > len(chunks):
+            return True
+        if self._position < len(chunks) or ending.kind != "eof" or self._stall is not None:
+            return False
+        return not ending.late and 0 < ending.at_ns - chunks[-1].at_ns < _ONE_READ_NS
+
     def end(self) -> None:
         """Nothing is left in ``pieces``. Raises `PlayedError` where that isn't the stream's end."""
         if self._stall is not None:
@@ -161,7 +184,23 @@ class Playback:
         return (gap_ns if self.waits else 0), error
 
     def _end_due(self, since_ns: int, *, late: bool) -> tuple[int, PlayedError | None]:
-        return self._due(self.tape.ending.at_ns, since_ns, late=late, at_the_end=True)
+        at_ns = self.tape.ending.at_ns + (self._grace_ns if self.waits else 0)
+        return self._due(at_ns, since_ns, late=late, at_the_end=True)
+
+    @cached_property
+    def _silent_ns(self) -> int:
+        """How long nothing had come when the recorded client left; 0: it did not, or was done."""
+        tape = self.tape
+        if tape.ending.kind != "closed" or self._just_ends:
+            return 0
+        before_ns = tape.chunks[-1].at_ns if tape.chunks else tape.head_ns or 0
+        silent_ns = tape.ending.at_ns - before_ns
+        return silent_ns if silent_ns >= _WAITED_NS else 0
+
+    @property
+    def _grace_ns(self) -> int:
+        """Silence in which a client leaves by itself that leaves where the recorded one did."""
+        return max(self._silent_ns, _GRACE_NS) if self._silent_ns else 0
 
     def _timeout(self, *, at_the_end: bool) -> PlayedError:
         """The client gives up: in the recorded one's words, where that gave up here too."""
@@ -209,6 +248,12 @@ class Playback:
             " again with a client that reads to the end, or stop reading where the recorded client"
             " stopped"
         )
+        if self._silent_ns and not self.waits:
+            what += (
+                f". It had waited for {self._silent_ns / 1e9:.3g} s when it left: if a timeout of"
+                " its own struck (asyncio.wait_for), play the tape at the pace 'recorded' or"
+                " 'virtual', in which there is time for one"
+            )
         self._trouble(what)
         return PlayedError("read", what)
 

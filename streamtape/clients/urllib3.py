@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from streamtape.clients.breaks import cut_short
 from streamtape.clients.routing import current
 from streamtape.clients.urllib3_socket import StandIn
 
@@ -189,7 +190,8 @@ def told_by(exc: Exception) -> tuple[ErrorKind, str] | None:
 def raised_for(error: ErrorKind, text: str, connection: Any) -> Exception:
     """What a socket raises where a stream breaks so, or urllib3 where it makes a connection.
 
-    urllib3 and requests make their own errors of it. ``protocol`` is none: they see it themselves.
+    urllib3 and requests make their own errors of it. ``protocol`` is none, they see it themselves,
+    unless a length was cut short that isn't promised again.
     """
     exceptions = importlib.import_module("urllib3.exceptions")
     raised: Exception
@@ -197,6 +199,9 @@ def raised_for(error: ErrorKind, text: str, connection: Any) -> Exception:
         raised = _connect_error(exceptions, error, text, connection)
     elif error == "read-timeout":
         raised = TimeoutError(text or "timed out")
+    elif error == "protocol" and (short := cut_short(text)):
+        came, promised = short
+        raised = exceptions.IncompleteRead(came, promised - came)
     elif error == "pool":
         raised = exceptions.EmptyPoolError(connection, text)
     elif match := _ERRNO.fullmatch(text):

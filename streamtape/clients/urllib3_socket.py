@@ -200,15 +200,16 @@ class StandIn:
         A pool takes an idle connection that is readable for one that was dropped. So is one that
         outlived its session: nothing would answer.
         """
-        if self._real is not None:
+        source = self._source
+        ready = source is not None and source.ready
+        if self._real is not None and (self._closed or not ready):
             descriptor: int = self._real.fileno()
             return descriptor
         if self._closed:
             return -1
         if self._signal is None:
             self._signal = Signal()
-        idle = self._source is None or self._source.over
-        self._signal.set(bool(self._continue) or not idle or not sessions())
+        self._signal.set(bool(self._continue) or ready or not sessions())
         return self._signal.fileno()
 
     def settimeout(self, timeout: float | None) -> None:

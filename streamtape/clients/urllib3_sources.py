@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
+from streamtape.clients.breaks import cut_short, illegal_line
 from streamtape.clients.http1 import ResponseBytes, ResponseTee
 from streamtape.clients.playback import Playback, PlayedError
 from streamtape.clock import VirtualClockError, plain_clock
@@ -16,12 +21,16 @@ if TYPE_CHECKING:
     from streamtape.clock import Clock
     from streamtape.tape import Request
 
+# A read of less would show in the tape how the client reads, and not what the server sent.
+_READ_SIZE = 65_536
+
 
 class Source(Protocol):
-    """Where a response's bytes come from. ``over``: it has no more of them."""
+    """Where a response's bytes come from."""
 
     @property
-    def over(self) -> bool: ...
+    def ready(self) -> bool:
+        """Whether there is something to read here; what lies in a real socket doesn't count."""
 
     def read(self, size: int, timeout: float | None) -> bytes:
         """At most *size* bytes, b"" at the end; blocks until there are some.
@@ -53,11 +62,12 @@ class Replay:
         self._pieces: Iterator[bytes] = iter(())
         self._left = b""
         self._whole = False
+        self._chunked = False
         self._broken: Exception | None = None
 
     @property
-    def over(self) -> bool:
-        return self._whole and not self._left
+    def ready(self) -> bool:
+        return bool(self._left) or not self._whole
 
     def read(self, size: int, timeout: float | None) -> bytes:
         if self._broken is not None:
@@ -71,10 +81,13 @@ class Replay:
                 self._left = next(self._pieces, b"")
             except PlayedError as played:
                 self._playback.close()
-                if played.error == "protocol":
-                    return b""  # the client finds out by itself, and says so in its own way
-                self._broken = self._exception(played)
-                raise self._broken from played
+                if played.error != "protocol" or (self._chunked and cut_short(played.text)):
+                    self._broken = self._exception(played)
+                    raise self._broken from played
+                # The client finds out by itself, and says so in its own way.
+                head = self._playback.tape.head_ns is not None
+                if self._chunked or not head:
+                    self._left = illegal_line(played.text, head=head)
         piece, self._left = self._left[:size], self._left[size:]
         return piece
 
@@ -98,6 +111,7 @@ class Replay:
             raise error
         playback.hand_over_head()
         sent = ResponseBytes(playback, self._request.method)
+        self._chunked = sent.chunked
         left = 0 if sent.bodiless else sent.length
         if left == 0:
             self._end(playback)
@@ -143,19 +157,27 @@ class Live:
 
     def __init__(self, real: Any, take: Take) -> None:
         self._real = real
-        self._tee = ResponseTee(take, take.request.method)
+        self._left = memoryview(b"")
+        final = _hints_are_final()
+        self._tee = ResponseTee(take, take.request.method, hints_are_final=final)
         # A response that is collected with its connection says nothing.
         weakref.finalize(self, take.finish, "closed").atexit = False
 
     @property
-    def over(self) -> bool:
-        return self._tee.take.ending is not None
+    def ready(self) -> bool:
+        return bool(self._left)
 
     def read(self, size: int, timeout: float | None) -> bytes:  # noqa: ARG002 - the real one's is set
+        if not self._left and size:
+            self._left = memoryview(self._received(size))
+        data, self._left = bytes(self._left[:size]), self._left[size:]
+        return data
+
+    def _received(self, size: int) -> bytes:
         take = self._tee.take
         asked = take.clock()
         try:
-            data: bytes = self._real.recv(size)
+            data: bytes = self._real.recv(max(size, _READ_SIZE))
         except TimeoutError as exc:
             self._tee.error("read-timeout", str(exc), asked)
             raise
@@ -167,7 +189,7 @@ class Live:
             raise
         if data:
             self._tee.feed(asked, take.clock(), data)
-        elif size:
+        else:
             self._tee.eof(asked)
         return data
 
@@ -181,10 +203,28 @@ class Failed:
     def __init__(self, exc: OSError) -> None:
         self._exc = exc
 
-    over = False
+    ready = True
 
     def read(self, size: int, timeout: float | None) -> bytes:  # noqa: ARG002 - nothing at any time
         raise self._exc
 
     def leave(self) -> None:
         """Nothing is open."""
+
+
+@cache
+def _hints_are_final() -> bool:
+    """Whether this Python's ``http.client`` takes a ``103 Early Hints`` for the answer."""
+    response = http.client.HTTPResponse(_Said(b"HTTP/1.1 103 -\r\n\r\nHTTP/1.1 200 -\r\n\r\n"))  # type: ignore[arg-type]  # all that it asks of a socket
+    response.begin()
+    return response.status != HTTPStatus.OK
+
+
+class _Said:
+    """A socket on which this has come."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, mode: str) -> io.BytesIO:  # noqa: ARG002 - as a socket's
+        return io.BytesIO(self._data)
