@@ -30,8 +30,8 @@ URL = "http://tape.test/"
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left behind for good needs no second to show."""
-    for module in ("leftovers", "stop_stage"):
-        monkeypatch.setattr(f"streamtape.checks.{module}.GRACE_S", 0.1)
+    for module in ("leftovers", "stage"):
+        monkeypatch.setattr(f"streamtape.checks.stopping.{module}.GRACE_S", 0.1)
 
 
 def failures_of(run: Any, tape: Tape = TAPE, *, at: float = 2) -> dict[str, Failure]:
@@ -362,7 +362,7 @@ def test_a_client_may_take_a_moment_to_close(at: float) -> None:
 
 
 def test_a_generator_that_does_not_close_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamtape.checks.stop_stage.GRACE_S", 0.1)
+    monkeypatch.setattr("streamtape.checks.stopping.stage.GRACE_S", 0.1)
 
     async def never_done() -> AsyncIterator[bytes]:
         async for chunk in patient_async():
@@ -473,7 +473,7 @@ def test_a_server_sees_a_right_client_go() -> None:
 def test_a_server_sees_that_a_client_stays_or_reads_to_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streamtape.checks.stop_stage.SERVER_GRACE_S", 0.3)
+    monkeypatch.setattr("streamtape.checks.stopping.stage.SERVER_GRACE_S", 0.3)
     with serve(TAPE) as server:
 
         def stays() -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations, groupby, pairwise
 from typing import Any
 
-from streamtape.checks.members import has_place, members_at, with_member
+from streamtape.checks.folds.members import has_place, members_at, with_member
 
 _MOST_SPLITS = 60
 _LATEST = object()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from streamtape.checks.failures import Failure, Findings
-from streamtape.checks.refolding import filled, has_value, interleavings, splits
+from streamtape.checks.folds.refolding import filled, has_value, interleavings, splits
 from streamtape.checks.search import SHRINK_BUDGET
 from streamtape.delivery.order import AS_RECORDED
 from streamtape.delivery.shrinking import ddmin

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from streamtape.checks.failures import Failure, Findings
-from streamtape.checks.stop_stage import Stage, delivery_for
+from streamtape.checks.stopping.stage import Stage, delivery_for
 from streamtape.checks.watching import Reader, read, require_items
 
 if TYPE_CHECKING:
-    from streamtape.checks.leftovers import Server
+    from streamtape.checks.stopping.leftovers import Server
     from streamtape.tape import Tape
 
 _SENTENCES = {

@@ -12,9 +12,9 @@ from streamtape import providers
 from streamtape.checks.calling import Caller
 from streamtape.checks.drawing import drawn
 from streamtape.checks.failures import Failure, Findings
-from streamtape.checks.forbidden import Forbidden, ForbiddenText
 from streamtape.checks.search import MAX_DELIVERIES, SHRINK_BUDGET, key_of
-from streamtape.checks.transformed import Noted, Run
+from streamtape.checks.transforms.forbidden import Forbidden, ForbiddenText
+from streamtape.checks.transforms.transformed import Noted, Run
 from streamtape.delivery.order import AS_RECORDED
 from streamtape.delivery.shrinking import ddmin
 

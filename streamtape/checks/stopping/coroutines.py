@@ -10,7 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from streamtape.checks.leftovers import PAUSE_S, Left, let_go, told_task
+from streamtape.checks.stopping.leftovers import PAUSE_S, Left, let_go, told_task
 
 WAYS_ASYNC = ("break", "close", "cancel", "timeout", "interrupt")
 

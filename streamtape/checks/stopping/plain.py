@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from streamtape.checks.leftovers import Left, let_go
+from streamtape.checks.stopping.leftovers import Left, let_go
 from streamtape.clock import SteppedClock, plain_clock
 
 BETWEEN_ITEMS = ("break", "close")

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from streamtape.checks.collection import without_collection
 from streamtape.checks.completing import alike, ended
-from streamtape.checks.leftovers import (
+from streamtape.checks.results import same
+from streamtape.checks.stopping.coroutines import WAYS_ASYNC, Stop
+from streamtape.checks.stopping.leftovers import (
     GRACE_S,
     SERVER_GRACE_S,
     Exchange,
@@ -23,9 +25,7 @@ from streamtape.checks.leftovers import (
     noted_threads,
     noted_warnings,
 )
-from streamtape.checks.results import same
-from streamtape.checks.stop_async import WAYS_ASYNC, Stop
-from streamtape.checks.stop_plain import (
+from streamtape.checks.stopping.plain import (
     BETWEEN_ITEMS,
     INSIDE,
     Strike,
