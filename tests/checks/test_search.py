@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamtape import Delivery, Tape, strategies
 from streamtape.checks.cut_kinds import kinds_of, name_of
+from streamtape.checks.drawing import drawn
 from streamtape.checks.failures import Failure, Findings
 from streamtape.checks.search import (
     MAX_BYTEWISE,
