@@ -17,7 +17,6 @@ from streamtape.checks.search import (
     MAX_DELIVERIES,
     Search,
     bounded,
-    drawn,
     in_order,
     key_of,
 )
