@@ -78,7 +78,7 @@ def test_a_peer_that_is_missing_has_a_row_that_says_so(whole_run: str) -> None:
 def test_as_json_each_row_has_its_figure_and_the_base_has_the_ratio_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    main(["--json", *SMALLEST, "decoder", "save"])
+    main(["--json", *SMALLEST, "save"])
     report = json.loads(capsys.readouterr().out)
     assert report["environment"]["Python"]
     assert [section["title"] for section in report["sections"]][-1] == "save 8 events, emoji"

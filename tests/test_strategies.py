@@ -396,7 +396,7 @@ def some_streams() -> list[strategies.Stream]:
 
 
 @given(strategies.streams())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_stream_means_its_events(stream: strategies.Stream) -> None:
     decoder = Decoder()
     assert decoder.feed(stream.body) == stream.events
@@ -406,7 +406,7 @@ def test_a_stream_means_its_events(stream: strategies.Stream) -> None:
 
 
 @given(strategies.streams())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_third_reading_agrees(stream: strategies.Stream) -> None:
     assert reference(stream.body) == (stream.events, stream.retry, stream.last_event_id)
 

@@ -22,6 +22,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import starmap
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ def text_places(where: Iterable[Path], root: list[Any]) -> Places:
         for each in where
     ]
     found = [places for places in found if places]
-    said = ["".join([holder[key] for holder, key in places]) for places in found]
+    said = ["".join(starmap(getitem, places)) for places in found]
     first = next((text for text in said if text), None)
     chosen = [places for places, was in zip(found, said, strict=True) if was == first]
     return chosen or found[:1]

@@ -252,7 +252,7 @@ def test_a_hang_is_a_failure(run: Commands) -> None:
         """
     )
     cut = f"Delivery(cuts=({NAMED.index('é'.encode()) + 1},))"
-    told = as_json(run, "--delivery", cut, "--timeout", "4", command=hangs)
+    told = as_json(run, "--delivery", cut, "--timeout", "2", command=hangs)
     [failure] = told["failures"]
     assert (failure["got"]["end"], failure["got"]["status"]) == ("hang", None)
     assert failure["got"]["output"] == "waiting\n"
@@ -407,7 +407,7 @@ TEXT_OF_A_CHAT = """
 
 def test_a_program_that_passes_off_a_part_as_the_whole_is_on_the_scorecard(run: Commands) -> None:
     quiet = python(TEXT_OF_A_CHAT.replace("HONEST", "False"))
-    told = as_json(run, "--runs", "1", "--faults", "--timeout", "3", command=quiet, tape=chat())
+    told = as_json(run, "--runs", "1", "--faults", "--timeout", "2", command=quiet, tape=chat())
     assert told["exit_status"] == 1
     card = told["scorecard"]
     assert card["fault/end_after"] == ["silent truncation"]

@@ -42,7 +42,7 @@ BOXES: st.SearchStrategy[Middlebox] = st.one_of(
 )
 WORDS = st.sampled_from(["recorded", "whole", "bytes", "events"])
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=25, deadline=None)
 
 
 @st.composite
@@ -164,7 +164,7 @@ def test_a_stall_is_as_long_as_it_says_whatever_the_pace() -> None:
 
 
 @given(timed_tapes(), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_byte_is_ever_early_and_none_is_lost_under_other_cuts(
     tape: Tape, data: st.DataObject
 ) -> None:
@@ -179,7 +179,7 @@ def test_no_byte_is_ever_early_and_none_is_lost_under_other_cuts(
 
 
 @given(timed_tapes(), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_chunk_arrives_when_its_last_byte_did(tape: Tape, data: st.DataObject) -> None:
     told = tape.deliver(Delivery(data.draw(strategies.cuts(tape.body))))
     recorded = arrivals(tape)

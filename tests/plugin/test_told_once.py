@@ -45,7 +45,8 @@ def outcome(suite: Suite, test: str, *arguments: str) -> pytest.RunResult:
     )
     body = f"{CLIENTS}\nother = pytest.mark.streamtape('other.yaml')\n{test}"
     suite.write("http://x.test/this", body)
-    return suite.run(*arguments)
+    # The summary has it once more where the environment says CI.
+    return suite.run("-rN", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,6 @@ def test_reading_past_the_end_of_a_tape_is_told_once(suite: Suite) -> None:
     cut = replace(Tape.of(b"data: x\n\n"), ending=Ending("closed", 0))
     suite.cassette("cassettes/test_it/test_it.yaml", cut)
     suite.write("http://x.test/", "@pytest.mark.streamtape\ndef test_it(): read(URL)")
-    result = suite.run("--tb=line")
+    result = suite.run("-rN", "--tb=line")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*read past the end of a tape*"])
