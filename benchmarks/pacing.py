@@ -134,7 +134,8 @@ def _virtual(size: Size) -> Iterator[Section]:
         ends[name] = run()
         return (time.perf_counter() - began) * 1000
 
-    instant, plain, virtual = "at once, plain", "virtual, plain", "virtual, asyncio under looptime"
+    instant, plain = "streamtape, at once", "streamtape, virtual"
+    virtual = "streamtape, virtual under looptime"
     runs = {
         instant: partial(_read, tape, Delivery()),
         plain: partial(_read_stepped, tape),
