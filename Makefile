@@ -8,7 +8,7 @@ PYTHON ?=
 ARGS ?=
 
 # A page of the documentation is one story, and a file's tests share what is costly to make.
-PARALLEL := -n auto --dist loadfile
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)

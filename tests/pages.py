@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,8 +109,7 @@ class Page:
             "OPENAI_API_KEY": "none",
             "ANTHROPIC_BASE_URL": base,
             "ANTHROPIC_API_KEY": "none",
-            # Where it is installed, it can't be loaded beside pytest-recording.
-            "PYTEST_ADDOPTS": "-p no:cassetter",
+            "PYTEST_ADDOPTS": " ".join(self._unwanted(command)),
             "COLUMNS": "80",
         }
         result = subprocess.run(
@@ -123,6 +123,16 @@ class Page:
             encoding="utf-8",
         )
         return result.returncode, result.stdout
+
+    def _unwanted(self, command: str) -> Iterator[str]:
+        """Options of pytest that leave plugins out which no page speaks of."""
+        # Where it is installed, it can't be loaded beside pytest-recording.
+        yield "-p no:cassetter"
+        files = (*self.folder.glob("*.py"), *self.folder.glob("*.toml"))
+        texts = [command, *(file.read_text(encoding="utf-8") for file in files)]
+        if not any("hypothesis" in text for text in texts):
+            # It loads Hypothesis at the end of every session, which takes half of a short one.
+            yield "-p no:hypothesispytest"
 
     def _start(self, name: str) -> None:
         process = subprocess.Popen([sys.executable, name], stderr=subprocess.DEVNULL)
