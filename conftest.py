@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-
-import pytest
 
 from tests.pages import PAGES
 
@@ -19,10 +16,3 @@ def pytest_configure() -> None:
     pytest-asyncio asks for it; Python 3.11 to 3.13 then make one, and nobody closes that.
     """
     asyncio.set_event_loop(None)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than there are cores: a fifth of the time, tests wait for other processes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (cores or 1) + 1
