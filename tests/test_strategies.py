@@ -392,7 +392,7 @@ def test_a_tape_that_little_can_be_done_with_still_has_deliveries(tapes: Tape | 
 @cache
 def some_streams() -> list[strategies.Stream]:
     # Many: what is drawn also depends on the constants of whatever modules are loaded.
-    return drawn(strategies.streams(), 1500)
+    return drawn(strategies.streams(), 1000)
 
 
 @given(strategies.streams())

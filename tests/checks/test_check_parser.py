@@ -474,7 +474,7 @@ def test_random_streams_find_what_no_table_has() -> None:
 
 
 def test_inside_a_property_nothing_random_is_drawn() -> None:
-    @settings(max_examples=2, deadline=None, database=None, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=1, deadline=None, database=None, suppress_health_check=[*HealthCheck])
     @given(st.booleans())
     def prop(value: bool) -> None:  # noqa: ARG001, FBT001 - drawn, not used
         checks.check_parser(faulty.as_list)
