@@ -249,13 +249,20 @@ def test_what_vcrpy_answered_in_another_client_is_said_to_be_so(existing: Suite)
         "    with vcr.use_cassette(str(path), record_mode='none'):\n"
         "        assert urllib.request.urlopen(URL).status == 200\n"
         "def test_nothing(): pass\n"
+        "@pytest.mark.vcr('document.yaml')\n"
+        "def test_a_document_in_a_client_that_is_served():\n"
+        "    import httpx2\n"
+        "    assert httpx2.get(URL).status_code == 200\n"
     )
+    document = Tape.of(DOCUMENT, content_type="application/json", request=TAPE.request)
+    existing.cassette("cassettes/test_other/document.yaml", document)
     existing.cassette("cassettes/test_other/chat.yaml", TAPE)
     result = existing.run("--streamtape-fuzz=5", "test_other.py")
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(
         [
             "played no stream, so there was nothing to deliver*",
+            "  test_other.py::test_a_document_in_a_client_that_is_served",
             "  test_other.py::test_nothing",
             "was answered by vcrpy, in a client that streamtape doesn't serve*",
             "  test_other.py::test_in_a_block",
