@@ -153,26 +153,13 @@ class Player:
     def __iter__(self) -> Iterator[bytes]:
         playback = self._playback
         try:
-            yield from self._in_time() if playback.waits else playback.pieces
+            yield from playback.in_time(self._clock) if playback.waits else playback.pieces
             playback.end()
         except BaseException as exc:
             playback.close()  # a real connection is free then too
             if isinstance(exc, PlayedError):
                 raise_played(self._module, self._request, exc)
             raise
-
-    def _in_time(self) -> Iterator[bytes]:
-        playback, clock = self._playback, self._clock
-        while True:
-            wait_ns, error = playback.due(clock.now_ns())
-            if wait_ns:
-                clock.sleep_ns(wait_ns)
-            if error is not None:
-                raise error
-            piece = playback.hand_over()
-            if piece is None:
-                return
-            yield piece
 
     def close(self) -> None:
         self._playback.close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from streamtape.clients.routing import Play
+    from streamtape.clock import Clock
     from streamtape.tape import ErrorKind, Tape
 
 
@@ -121,6 +122,22 @@ class Playback:
         if self._position < len(chunks) or ending.kind != "eof" or self._stall is not None:
             return False
         return not ending.late and 0 < ending.at_ns - chunks[-1].at_ns < _ONE_READ_NS
+
+    def in_time(self, clock: Clock) -> Iterator[bytes]:
+        """What is left, each piece when it is due on *clock*; for players of plain code.
+
+        Raises `PlayedError` at a read timeout.
+        """
+        while True:
+            wait_ns, error = self.due(clock.now_ns())
+            if wait_ns:
+                clock.sleep_ns(wait_ns)
+            if error is not None:
+                raise error
+            piece = self.hand_over()
+            if piece is None:
+                return
+            yield piece
 
     def end(self) -> None:
         """Nothing is left in ``pieces``. Raises `PlayedError` where that isn't the stream's end."""

@@ -118,7 +118,7 @@ class Replay:
         yield sent.head
         if sent.bodiless:
             return
-        for data in self._in_time(playback) if playback.waits else playback.pieces:
+        for data in playback.in_time(self._clock) if playback.waits else playback.pieces:
             if left is not None:
                 left -= len(data)
                 if left <= 0:
@@ -133,19 +133,6 @@ class Replay:
     def _end(self, playback: Playback) -> None:
         self._whole = True
         playback.close()
-
-    def _in_time(self, playback: Playback) -> Iterator[bytes]:
-        clock = self._clock
-        while True:
-            wait_ns, error = playback.due(clock.now_ns())
-            if wait_ns:
-                clock.sleep_ns(wait_ns)
-            if error is not None:
-                raise error
-            piece = playback.hand_over()
-            if piece is None:
-                return
-            yield piece
 
     def leave(self) -> None:
         if self._playback is not None:

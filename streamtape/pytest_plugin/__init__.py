@@ -83,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "streamtape_vcr",
-        "play what vcrpy and pytest-recording replay to httpx and httpx2 through streamtape, as"
+        "play what vcrpy and pytest-recording replay to clients served here through streamtape, as"
         " --streamtape-fuzz and --streamtape-delivery do",
         type="bool",
         default=False,
